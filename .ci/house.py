@@ -1,0 +1,57 @@
+"""Keeps the house: `python .ci/house.py VERB [NOTEBOOK ...]`.
+
+run NOTEBOOK ...  execute notebooks in place with JPEG figures, then clean them
+readme            write README.md from nbs/index.ipynb
+check             is README.md in sync, are committed outputs small and without absolute paths?
+"""
+import re, subprocess, sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+NBS = sorted((ROOT/'nbs').glob('*.ipynb'))
+
+
+def run(paths):
+    "Execute each notebook in its folder and keep its outputs, figures as JPEG."
+    import nbformat
+    from nbclient import NotebookClient
+    jpeg = ["--InlineBackend.figure_formats={'jpeg'}", "--InlineBackend.rc={'figure.dpi': 80}"]
+    for path in map(Path, paths):
+        nb = nbformat.read(path, 4)
+        nb.metadata['kernelspec'] = dict(name='python3', language='python', display_name='python3')
+        NotebookClient(nb, extra_arguments=jpeg, timeout=900,
+                       resources={'metadata': {'path': str(path.parent)}}).execute()
+        nbformat.write(nb, path)
+        subprocess.run(['nbdev_clean', '--fname', str(path)], check=True)
+        print(f'{path.name}: executed, {path.stat().st_size/1e3:.0f} kB')
+
+
+def readme_text():
+    "README.md as nbconvert makes it from index.ipynb: no hidden cells, pictures left to links."
+    import nbformat
+    from nbconvert import MarkdownExporter
+    nb = nbformat.read(ROOT/'nbs'/'index.ipynb', 4)
+    nb.cells = [c for c in nb.cells if not c.source.startswith('#| hide')]
+    text, _ = MarkdownExporter().from_notebook_node(nb)
+    return ('<!-- Made from nbs/index.ipynb by `python .ci/house.py readme`; edit that. -->\n\n'
+            + re.sub(r'\n{3,}', '\n\n', text).strip() + '\n')
+
+
+def check():
+    "Every fault of the house that nbdev does not look for."
+    faults = [] if (ROOT/'README.md').read_text(encoding='utf-8') == readme_text() else [
+        'README.md differs from nbs/index.ipynb: run `python .ci/house.py readme`']
+    for path in NBS:
+        text = path.read_text(encoding='utf-8')
+        if len(text) > 700_000: faults.append(f'{path.name}: {len(text)/1e3:.0f} kB; keep outputs under 500 kB of pictures')
+        if 'widget-view+json' in text: faults.append(f'{path.name}: live widget state in an output')
+        if re.search(r'"[^"]*(/home/|/root/|/tmp/|/work/)', text): faults.append(f'{path.name}: an absolute path')
+    return faults
+
+
+if __name__ == '__main__':
+    verb, *rest = sys.argv[1:] or ['help']
+    if verb == 'run': run(rest or NBS)
+    elif verb == 'readme': (ROOT/'README.md').write_text(readme_text(), encoding='utf-8')
+    elif verb == 'check': sys.exit('\n'.join(check()) or 0)
+    else: sys.exit(__doc__)
