@@ -15,12 +15,14 @@ def run(paths):
     "Execute each notebook in its folder and keep its outputs, figures as JPEG."
     import nbformat
     from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
     jpeg = ["--InlineBackend.figure_formats={'jpeg'}", "--InlineBackend.rc={'figure.dpi': 80}"]
     for path in map(Path, paths):
         nb = nbformat.read(path, 4)
         nb.metadata['kernelspec'] = dict(name='python3', language='python', display_name='python3')
-        NotebookClient(nb, extra_arguments=jpeg, timeout=900,
-                       resources={'metadata': {'path': str(path.parent)}}).execute()
+        client = NotebookClient(nb, extra_arguments=jpeg, timeout=900, resources={'metadata': {'path': str(path.parent)}})
+        try: client.execute()
+        except CellExecutionError as e: sys.exit(f'{path.name}: ' + re.sub(r'\x1b\[[0-9;]*m', '', str(e))[-4000:])
         nbformat.write(nb, path)
         subprocess.run(['nbdev_clean', '--fname', str(path)], check=True)
         print(f'{path.name}: executed, {path.stat().st_size/1e3:.0f} kB')
