@@ -108,7 +108,7 @@ class Windows(Dataset):
         out = self.augment(image=image, mask=label)
         return np.ascontiguousarray(out['image']), np.ascontiguousarray(out['mask'])
 
-# %% ../nbs/06_sampling.ipynb #c1dcda86
+# %% ../nbs/06_sampling.ipynb #24f93d75
 def loader(
     windows: Windows,     # the data set
     iterations: int,      # where the run ends
@@ -124,9 +124,10 @@ def loader(
                          f'nearest: {max(1, round(run.batch_size/parts))*parts}')
     numbers = range(start*run.batch_size + rank, iterations*run.batch_size, world)
     return DataLoader(windows, batch_size=run.batch_size//parts, sampler=numbers, num_workers=run.workers,
-                      pin_memory=torch.cuda.is_available(), persistent_workers=False, prefetch_factor=4 if run.workers else None)
+                      pin_memory=torch.cuda.is_available(), prefetch_factor=4 if run.workers else None,
+                      generator=torch.Generator())  # its own: reading must not touch the state that dropout draws from
 
-# %% ../nbs/06_sampling.ipynb #7685fd23
+# %% ../nbs/06_sampling.ipynb #5c78740b
 class WholeFrames(Dataset):
     "Frames as they are: (image uint8 [H,W,3], trainIds uint8 [H,W])."
     def __init__(self, frames: list): self.frames = frames
@@ -138,7 +139,10 @@ def whole_frames(
     workers: int = 0 # processes that read ahead
 ) -> DataLoader:     # of (image uint8 [H,W,3], trainIds uint8 [H,W]) arrays, in the order of `frames`
     "Read frames ahead, in order."
-    return DataLoader(WholeFrames(frames), batch_size=None, num_workers=workers, collate_fn=lambda pair: pair)
+    return DataLoader(WholeFrames(frames), batch_size=None, num_workers=workers, collate_fn=_as_is,
+                      generator=torch.Generator())
+
+def _as_is(pair): return pair
 
 # %% ../nbs/06_sampling.ipynb #66a20bd5
 def to_device(
