@@ -269,7 +269,7 @@ def _validation(state, val, out, log, row):
         save(state.average, out/'best')
     state.save(out/'last.pt')
 
-# %% ../nbs/10_training.ipynb #54c0aede
+# %% ../nbs/10_training.ipynb #05718d86
 def fit(
     run: Run,             # the experiment
     root,                 # a Cityscapes root: path or `Root`
@@ -296,7 +296,8 @@ def fit(
             bar.update()
             due = state.iteration % run.validate_every == 0 or state.iteration == total
             if not due and state.iteration % 20: continue
-            loss, speed = float(sum(losses)/len(losses)), len(losses)*run.batch_size/(time.time() - since)
+            loss = float(machine.sum(sum(losses)/len(losses)))/machine.world
+            speed = len(losses)*run.batch_size/(time.time() - since)
             if not np.isfinite(loss): raise FloatingPointError(
                 f'the loss is {loss} at iteration {state.iteration}: try a lower --learning-rate, or --amp no; {out}/last.pt is kept')
             state.seconds = earlier + time.time() - begin

@@ -81,16 +81,17 @@ def error_map(
     np.copyto(out, colorize(shown), where=((label == VOID) | (pred != label))[..., None])
     return out
 
-# %% ../nbs/04_visualization.ipynb #e6606e43
+# %% ../nbs/04_visualization.ipynb #bc7092fe
 def side_by_side(
     *images: np.ndarray,  # RGB uint8 [H,W,3] or trainIds uint8 [H,W] (colorized), all of one height
-    gap: int = 8          # white pixels between them
+    gap: int = 8,         # pixels between them
+    fill=255              # what the gap is filled with: white, or an RGB triple
 ) -> np.ndarray:  # RGB uint8 [H, sum of W + gaps, 3]
-    "Pictures next to each other, with a white gap."
+    "Pictures next to each other."
     images = [colorize(i) if i.ndim == 2 else i for i in images]
     if len({len(i) for i in images}) != 1: raise ValueError(f'heights differ: {", ".join(str(len(i)) for i in images)}')
-    white = np.full((len(images[0]), gap, 3), 255, np.uint8)
-    return np.hstack([part for i in images for part in (white, i)][1:])
+    between = np.full((len(images[0]), gap, 3), fill, np.uint8)
+    return np.hstack([part for i in images for part in (between, i)][1:])
 
 # %% ../nbs/04_visualization.ipynb #7a1b6ea7
 def present(
@@ -198,7 +199,7 @@ def show_prediction(
     return show_images([image, label, pred, error_map(pred, label, image)], title=f'{title}   mean IoU {miou:.3f}'.strip(),
                        titles=('image', 'ground truth', 'prediction', f'errors: {1 - right:.1%} of the pixels'))
 
-# %% ../nbs/04_visualization.ipynb #66e91f45
+# %% ../nbs/04_visualization.ipynb #2b7c9340
 def _runs(values):
     "`{run: float [19]}` from that, or from one array."
     values = values if isinstance(values, dict) else {'': values}
@@ -219,6 +220,8 @@ def _bars(runs, ax, text, **limits):
     ax.spines['left'].set_visible(False)
     if n > 1: ax.legend(loc='lower right', frameon=False, fontsize=9, handlelength=1.1, handleheight=1.1)
     return ax
+
+
 
 # %% ../nbs/04_visualization.ipynb #f355f99e
 def show_iou(
@@ -243,7 +246,7 @@ def show_frequencies(
     ax.set_title(title, fontsize=10, loc='left')
     return ax.figure
 
-# %% ../nbs/04_visualization.ipynb #f1598a31
+# %% ../nbs/04_visualization.ipynb #27655cd2
 def show_confusion(
     matrix,   # int [19,19], rows = ground truth, columns = prediction
     ax=None,  # matplotlib axes; None: a new figure
@@ -261,7 +264,7 @@ def show_confusion(
     ax.set(xticks=at, yticks=at, yticklabels=CLASS_NAMES, xlim=(-.5, 18.5), ylim=(18.5, -.5),
            xlabel='prediction', ylabel='ground truth', facecolor='.95')
     ax.set_xticklabels(CLASS_NAMES, rotation=90)
-    ax.tick_params(pad=10)
+    ax.tick_params(pad=14)
     ax.spines[:].set_visible(False)
     return ax.figure
 
