@@ -4,7 +4,7 @@ run NOTEBOOK ...  execute notebooks in place with JPEG figures, then clean them
 readme            write README.md from nbs/index.ipynb
 check             is README.md in sync, are committed outputs small and without absolute paths?
 """
-import re, subprocess, sys
+import os, re, subprocess, sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,6 +16,7 @@ def run(paths):
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
+    os.environ['PYTHONPATH'] = str(ROOT)  # this checkout's cityseg, as nbdev_test has it
     jpeg = ["--InlineBackend.figure_formats={'jpeg'}", "--InlineBackend.rc={'figure.dpi': 80}"]
     for path in map(Path, paths):
         nb = nbformat.read(path, 4)
@@ -23,9 +24,17 @@ def run(paths):
         client = NotebookClient(nb, extra_arguments=jpeg, timeout=900, resources={'metadata': {'path': str(path.parent)}})
         try: client.execute()
         except CellExecutionError as e: sys.exit(f'{path.name}: ' + re.sub(r'\x1b\[[0-9;]*m', '', str(e))[-4000:])
+        for c in nb.cells:
+            if c.cell_type == 'code': c.outputs = [o for o in c.outputs if not _is_noise(o)]
+        nb.metadata.pop('widgets', None)
         nbformat.write(nb, path)
         subprocess.run(['nbdev_clean', '--fname', str(path)], check=True)
         print(f'{path.name}: executed, {path.stat().st_size/1e3:.0f} kB')
+
+
+def _is_noise(output):
+    "Progress bars and live widgets: they mean nothing once the kernel is gone."
+    return output.get('name') == 'stderr' or 'application/vnd.jupyter.widget-view+json' in output.get('data', {})
 
 
 def readme_text():

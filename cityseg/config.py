@@ -4,11 +4,14 @@
 
 # %% auto #0
 __all__ = ['ARCHITECTURES', 'LOSSES', 'SCHEDULES', 'AMP_MODES', 'RECIPES', 'nearest', 'encoder_names', 'parse_loss', 'Run',
-           'recipe', 'differences']
+           'recipe', 'differences', 'whole_file']
 
-# %% ../nbs/01_config.ipynb #752e36ae
+# %% ../nbs/01_config.ipynb #bf32c446
+import os
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
+from pathlib import Path
 
 # %% ../nbs/01_config.ipynb #64bf8332
 ARCHITECTURES = ('Unet', 'UnetPlusPlus', 'MAnet', 'Linknet', 'FPN', 'PSPNet', 'PAN', 'DeepLabV3', 'DeepLabV3Plus',
@@ -55,13 +58,14 @@ def parse_loss(
         if not 0 < terms[name] < float('inf'): raise ValueError(f'loss: the weight of {name} must be above 0')
     return terms
 
-# %% ../nbs/01_config.ipynb #7a16c407
+# %% ../nbs/01_config.ipynb #c5b5aa9c
 @dataclass(frozen=True)
 class Run:
     "One training experiment as plain values."
     architecture: str = 'DeepLabV3Plus'  # SMP architecture, such as Unet, FPN, DeepLabV3Plus, UPerNet, Segformer
     encoder: str = 'resnet50'  # SMP encoder, or timm's with the prefix tu-, such as mit_b2 or tu-convnext_tiny
     encoder_weights: str = 'imagenet'  # 'imagenet' or another name SMP knows, 'none', or a .pth or .safetensors file
+    decoder_channels: int = 0  # width of the decoder (of a Unet's last stage); 0: SMP's default
     loss: str = 'ce'  # a sum of ce, dice, jaccard, lovasz, focal, tversky, with weights: ce+0.5*dice
     crop_size: tuple[int, int] = (768, 768)  # height and width of a training window, pixels
     scale_range: tuple[float, float] = (0.5, 2.0)  # a window's frame is resized by a factor drawn from here
@@ -98,8 +102,8 @@ class Run:
         if wrong := [nearest(k, known, 'field') for k in values if k not in known]: raise ValueError('; '.join(wrong))
         return cls(**values)
 
-# %% ../nbs/01_config.ipynb #c2aa3b6a
-_RANGES = dict(augmentation=(0, 1), batch_size=(1, 4096), accumulate=(1, 1024), epochs=(0.001, 1e6),
+# %% ../nbs/01_config.ipynb #bd984310
+_RANGES = dict(decoder_channels=(0, 2048), augmentation=(0, 1), batch_size=(1, 4096), accumulate=(1, 1024), epochs=(0.001, 1e6),
                iterations=(0, 1e8), learning_rate=(1e-8, 10), encoder_rate=(0, 10), weight_decay=(0, 1), warmup=(0, 1e6),
                clip=(0, 1e4), ema=(0, 0.99999), validate_every=(1, 1e8), workers=(0, 64), seed=(0, 2**31), hours=(0, 1e4))
 
@@ -156,3 +160,17 @@ def differences(
     "The fields in which two runs differ."
     return {f.name: (getattr(other, f.name), getattr(run, f.name)) for f in fields(Run)
             if getattr(run, f.name) != getattr(other, f.name)}
+
+# %% ../nbs/01_config.ipynb #6d726cf2
+@contextmanager
+def whole_file(
+    path  # the file to be made; its folder is made too
+):        # gives the name to write to, which ends like the file's own
+    "Write a file whole or not at all."
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f'.{os.getpid()}-{path.name}')
+    try:
+        yield part
+        os.replace(part, path)
+    finally: part.unlink(missing_ok=True)

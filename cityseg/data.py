@@ -34,17 +34,17 @@ class DataError(ValueError):
         self.fault = Fault(Path(path), what, remedy)
         super().__init__(str(self.fault))
 
-# %% ../nbs/03_data.ipynb #1c960c90
+# %% ../nbs/03_data.ipynb #0a140c76
 def _flaw(data):
     "What is wrong with the bytes of a PNG or JPEG file, or None."
     if not data: return 'is empty (0 bytes)'
     if data[:2] == b'\xff\xd8': return None if b'\xff\xd9' in data[-64:] else 'is cut off'
     if data[:8] != b'\x89PNG\r\n\x1a\n': return 'is neither PNG nor JPEG'
     at, view = 8, memoryview(data)
-    while at + 12 <= len(data):                                     # a chunk: size, kind, content, checksum
+    while at + 12 <= len(data):                        # a chunk: size, kind, content, checksum
         end = at + 8 + int.from_bytes(view[at:at+4], 'big')
         if end + 4 > len(data): break
-        if zlib.crc32(view[at+4:end]) != int.from_bytes(view[end:end+4], 'big'): return 'is damaged (a checksum is wrong)'
+        if zlib.crc32(view[at+4:end]) != int.from_bytes(view[end:end+4], 'big'): return 'is damaged (wrong checksum)'
         if view[at+4:at+8] == b'IEND': return None
         at = end + 4
     return 'is cut off'
@@ -52,7 +52,7 @@ def _flaw(data):
 def _bytes(path):
     "The bytes of a sound PNG or JPEG file."
     try: data = Path(path).read_bytes()
-    except OSError as e: raise DataError(path, f'cannot be read ({e.strerror})', 'put it there, or download it again') from e
+    except OSError as e: raise DataError(path, f'cannot be read ({e.strerror})', 'is the data set whole?') from e
     if flaw := _flaw(data): raise DataError(path, flaw, 'unpack or download it again')
     return data
 
@@ -79,10 +79,10 @@ def _label_ids(path):
     if ids.max() > 33: raise refuse(f'holds the id {ids.max()}, and labelIds end at 33 (trainIds, perhaps?)')
     return ids
 
-# %% ../nbs/03_data.ipynb #2f9a58ee
+# %% ../nbs/03_data.ipynb #c1449021
 _PALETTE = {l.color: l.trainId for l in sorted(LABELS, key=lambda l: -l.trainId) if l.id >= 0}  # colour -> trainId
-_TRAIN = np.array([*_PALETTE.values()], np.uint8)                                               # pole wins over polegroup
-_YCC = np.float32([[.299, .587, .114], [-.076, -.149, .225], [.225, -.189, -.036]]).T           # Y, .45 Cb, .45 Cr
+_TRAIN = np.array([*_PALETTE.values()], np.uint8)
+_YCC = np.float32([[.299, .587, .114], [-.076, -.149, .225], [.225, -.189, -.036]]).T  # RGB to Y, .45 Cb, .45 Cr
 
 def _distances(rgb):
     "Squared distances from colours [n,3] to the official ones, float32 [n,29], in weighted YCbCr."
@@ -90,72 +90,70 @@ def _distances(rgb):
     return np.maximum((a*a).sum(1)[:, None] - 2*a @ b.T + (b*b).sum(1), 0)
 
 @lru_cache(1)
-def _sure():
-    "The index of the official colour that a colour surely means, uint8 [64*64*64], 255 where not sure."
+def _table():
+    "The official colour (its index) that a colour surely means, uint8 [64*64*64]; 255: not sure."
     d = _distances(np.stack(np.meshgrid(*3*[np.arange(64)*4 + 1.5], indexing='ij'), -1).reshape(-1, 3))
     first, second = np.partition(d, 1, 1)[:, :2].T
     return np.where(first < .15*second, d.argmin(1), 255).astype(np.uint8)
 
-def _look_up(mask):
-    "`_sure` for the pixels of an RGB picture."
+def _sure(mask):
+    "The official colour that each pixel of an RGB picture surely means, as an index; 255: not sure."
     r, g, b = (mask >> 2).astype(np.int32).transpose(2, 0, 1)
-    return _sure()[r << 12 | g << 6 | b]
+    return _table()[r << 12 | g << 6 | b]
 
 def decode_colors(
     mask: np.ndarray  # RGB uint8 [H,W,3], official colours, as a JPEG leaves them
 ) -> np.ndarray:      # trainIds uint8 [H,W], void where ambiguous
     "Official colours back to trainIds."
-    index = _look_up(mask)
+    index = _sure(mask)
     unsure = index == 255
-    if not unsure.any(): return _TRAIN[index]
     d = _distances(mask[unsure])
-    for i in range(d.shape[1]):
-        near = cv2.dilate((index == i).view(np.uint8), np.ones((5, 5), np.uint8))[unsure]
-        d[:, i] *= np.where(near, 1, 6)
+    for i in np.setdiff1d(np.arange(d.shape[1]), index): d[:, i] *= 6
+    for i in np.setdiff1d(index, 255):
+        d[:, i] *= np.where(cv2.dilate((index == i).view(np.uint8), np.ones((5, 5), np.uint8))[unsure], 1, 6)
     first, second = np.partition(d, 1, 1)[:, :2].T
-    index[unsure] = d.argmin(1)
-    train_ids = _TRAIN[index]
-    train_ids[unsure] = np.where(first > .8*second, VOID, train_ids[unsure])
+    train_ids = _TRAIN[np.where(unsure, 0, index)]
+    train_ids[unsure] = np.where(first > .8*second, VOID, _TRAIN[d.argmin(1)])
     return train_ids
 
-# %% ../nbs/03_data.ipynb #5b0e23d0
+# %% ../nbs/03_data.ipynb #efb77a9e
 def _halves(path):
     "Photo and mask of a pair, both RGB uint8 [H,W,3]."
     pair = cv2.cvtColor(read_png(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     h, w = pair.shape[:2]
-    if w != 2*h: raise DataError(path, f'is {w}x{h}', 'a pair is twice as wide as high, photo left and colour mask right')
+    if w != 2*h: raise DataError(path, f'is {w}x{h}', 'a pair is twice as wide as high: photo, colour mask')
     return np.ascontiguousarray(pair[:, :h]), np.ascontiguousarray(pair[:, h:])
 
-# %% ../nbs/03_data.ipynb #05748996
+# %% ../nbs/03_data.ipynb #d4334a1b
 SPLITS = ('train', 'val', 'test', 'train_extra', 'demoVideo')
 _STEM = re.compile(r'(.+?)_(\d{6})_(\d{6})(?!\d)')  # <city>_<sequence>_<frame>
 _IMAGE = re.compile(r'(.+_\d{6}_\d{6})_leftImg8bit\.(?:png|jpe?g)$')
 _LABEL = re.compile(r'(.+_\d{6}_\d{6})_gt(Fine|Coarse)_(labelIds|instanceIds)\.png$')
-_PAIR = re.compile(r'[^.].*\.(?:jpe?g|png)$')
+_PAIR = re.compile(r'(\D*?)_?(\d+)\.(?:png|jpe?g)$|.+_\d{6}_\d{6}\.(?:png|jpe?g)$')
 _ZIP = re.compile(r'(leftImg8bit|gtFine|gtCoarse).*\.zip$')
 
 def _entries(folder, limit=4000):
     "What a folder holds (at most `limit` entries), by name, nothing hidden; [] for one that can't be read."
     try:
-        with os.scandir(folder) as found: return sorted((e for e in islice(found, limit) if e.name[0] != '.'), key=lambda e: e.name)
+        with os.scandir(folder) as found: found = [e for e in islice(found, limit) if e.name[0] != '.']
     except OSError: return []
+    return sorted(found, key=lambda e: e.name)
 
 def _is_pair(path):
     "Is this a picture twice as wide as high, whose right half has (nearly) official colours?"
-    try: photo, mask = _halves(path)
+    try: return (_sure(_halves(path)[1]) < 255).mean() > .6
     except DataError: return False
-    return (_look_up(mask) < 255).mean() > .6
 
-def _kind(split):
-    "What the folder of a split holds, from its first files: 'images', 'sequence', 'fine', 'coarse', 'pairs' or None."
-    here = _entries(split)
-    cities = [e.path for e in here if e.is_dir()]
-    for name in (e.name for entries in (here, *map(_entries, cities[:20])) for e in entries):
-        if kind := re.search('_gt(Fine|Coarse)_', name): return kind[1].lower()
-        if _IMAGE.match(name): return 'sequence' if 'sequence' in ' '.join(Path(split).parts[-3:-1]) else 'images'
-    return 'pairs' if not cities and any(_is_pair(e.path) for e in here[:5] if e.is_file()) else None
+def _kinds(split):
+    "What the folder of a split holds, from its first files: of 'images', 'sequence', 'fine', 'coarse', 'pairs'."
+    files = [e for e in _entries(split) if e.is_file()][:100]
+    for city in [e for e in _entries(split) if e.is_dir()][:20]: files += [] if files else _entries(city.path)[:100]
+    kinds = {m[1].lower() for e in files if (m := re.search('_gt(Fine|Coarse)_', e.name))}
+    video = 'sequence' in ' '.join(Path(split).parts[-3:-1])
+    if any(_IMAGE.match(e.name) for e in files): kinds.add('sequence' if video else 'images')
+    return kinds or {'pairs' for e in files[:5] if _PAIR.match(e.name) and _is_pair(e.path)}
 
-# %% ../nbs/03_data.ipynb #a31b03b1
+# %% ../nbs/03_data.ipynb #e5d7294a
 @dataclass(frozen=True)
 class Root:
     "Where the parts of a Cityscapes data set lie."
@@ -164,11 +162,8 @@ class Root:
     places: dict     # kind ('images', 'fine', 'coarse', 'sequence') -> split -> the folder of that split
     zips: tuple = () # official zip files seen on the way, still packed
 
-    def _parent(self, kind): return next((p.parent for p in self.places.get(kind, {}).values()), None)
-    images = property(lambda self: self._parent('images'))      # Path or None: .../leftImg8bit, or above the pairs
-    fine = property(lambda self: self._parent('fine'))          # Path or None: .../gtFine
-    coarse = property(lambda self: self._parent('coarse'))      # Path or None: .../gtCoarse
-    sequence = property(lambda self: self._parent('sequence'))  # Path or None: .../leftImg8bit_sequence
+    def _above(kind): return property(lambda self: next((p.parent for p in self.places.get(kind, {}).values()), None))
+    images, fine, coarse, sequence = map(_above, ('images', 'fine', 'coarse', 'sequence'))  # Path (.../gtFine) or None
 
 def _unpack(zips):
     "What to do about official zip files: the command that unpacks them."
@@ -177,15 +172,13 @@ def _unpack(zips):
 
 def _nothing(path, found, zips):
     "The error when there are no images at `path`."
-    gt = ' and '.join(f'gt{kind.title()}' for kind in ('fine', 'coarse') if kind in found)
-    what, remedy = ((f'holds zip files still packed ({", ".join(z.name for z in zips)})', _unpack(zips)) if zips else
-        ('is no folder', 'give the one that holds leftImg8bit and gtFine, or one above') if not path.is_dir() else
-        (f'holds {gt} but no leftImg8bit', 'add the image data set (leftImg8bit_trainvaltest.zip)') if gt else
-        ('holds no Cityscapes', 'give a folder above leftImg8bit/train/<city>/*_leftImg8bit.png and gtFine, '
-         'or above train/ and val/ of pairs (photo left, colour mask right)'))
-    return DataError(path, what, remedy)
+    if zips: return DataError(path, f'holds zip files still packed ({", ".join(z.name for z in zips)})', _unpack(zips))
+    if not path.is_dir(): return DataError(path, 'is not a folder', 'give the one above leftImg8bit and gtFine')
+    if found: return DataError(path, f'holds gt{min(found).title()} but no leftImg8bit', 'add the image data set')
+    return DataError(path, 'holds no Cityscapes', 'give a folder above leftImg8bit/train/<city>/*_leftImg8bit.png and '
+                     'gtFine, or above train/ and val/ of pairs N.jpg (photo left, colour mask right)')
 
-# %% ../nbs/03_data.ipynb #8f69cdd9
+# %% ../nbs/03_data.ipynb #afd3e736
 def find_root(
     path,    # folder to search: the data set itself, or any folder above it
     depth=8  # how many levels to go down
@@ -200,8 +193,8 @@ def find_root(
             seen.add(real)
             for e in _entries(folder):
                 if not e.is_dir(): zips += [Path(e.path)] if _ZIP.match(e.name) else []
-                elif e.name in SPLITS and (kind := _kind(e.path)): found.setdefault(kind, {}).setdefault(e.name, []).append(e.path)
-                else: below.append(e.path)
+                elif not (kinds := e.name in SPLITS and _kinds(e.path)): below.append(e.path)
+                else: [found.setdefault(kind, {}).setdefault(e.name, []).append(e.path) for kind in kinds]
         level = below
     pairs, official = found.pop('pairs', None), found.keys() & {'images', 'sequence'}
     if not official and not pairs: raise _nothing(path, found, zips)
@@ -233,48 +226,48 @@ class Frame:
         path = self.label.with_name(self.label.name.replace('labelIds', 'instanceIds'))
         return path if path.is_file() else None
 
-# %% ../nbs/03_data.ipynb #f701093b
+# %% ../nbs/03_data.ipynb #686a3cd4
 def _files(split, pattern):
     "Files of a split's folder, flat or by city, whose name fits: [(match, path)]."
-    entries = [f for e in _entries(split, None) for f in (_entries(e.path, None) if e.is_dir() else [e])] if split else []
-    return [(m, Path(f.path)) for f in entries if (m := pattern.match(f.name))]
+    found = (f for e in _entries(split, None) for f in (_entries(e.path, None) if e.is_dir() else [e]))
+    return [(m, Path(f.path)) for f in found if (m := pattern.match(f.name))]
 
-def _pair(path, split, labels):
-    "The `Frame` of a pair: N.jpg is frame N of the city 'pairs'."
-    if m := _STEM.match(path.stem): key = m[1], int(m[2]), int(m[3])
-    elif m := re.match(r'(\D*?)_?(\d+)$', path.stem): key = m[1] or 'pairs', 0, int(m[2])
-    else: raise DataError(path, 'has no number in its name', 'name pairs N.jpg or <city>_<sequence>_<frame>.jpg')
-    return Frame(*key, split, path, path if labels else None, 'pairs')
+def _frame(name, *rest):
+    "The `Frame` of a file name: <city>_<sequence>_<frame>..., or N.jpg for frame N of the city 'pairs'."
+    if m := _STEM.match(name): return Frame(m[1], int(m[2]), int(m[3]), *rest)
+    return Frame((m := _PAIR.match(name))[1] or 'pairs', 0, int(m[2]), *rest)
 
 def _list(root, split, mode='fine', labels=True):
     "Frames of a split (sorted by name), and a `Fault` for each label or image that lacks the other."
-    if mode not in ('fine', 'coarse', 'sequence'): raise ValueError(f"mode is {mode!r}; use 'fine', 'coarse' or 'sequence'")
+    if mode not in (modes := ('fine', 'coarse', 'sequence')): raise ValueError(f'mode is {mode!r}; use one of {modes}')
     there = root.places.get('sequence' if mode == 'sequence' else 'images', {})
     if split not in there:
-        near = difflib.get_close_matches(str(split), there, 1) or there
-        raise DataError(root.path, f'has no split {split!r} for mode {mode!r}', f'there is: {", ".join(near) or "none"}')
-    by_name = lambda found: sorted(found, key=lambda f: f.name)
-    if root.layout == 'pairs': return by_name(_pair(p, split, labels) for _, p in _files(there[split], _PAIR)), []
-    gt, labels = f'gt{"Coarse" if mode == "coarse" else "Fine"}', labels and split not in ('test', 'demoVideo')
-    place = root.places.get(gt[2:].lower(), {}).get(split) if labels else None
-    have = {m[1]: p for m, p in sorted(_files(place, _LABEL), key=lambda f: f[0][3] == 'labelIds')}   # labelIds win
-    new = lambda m, path: Frame(m[1], int(m[2]), int(m[3]), split, path, have.pop(m[0], None))
-    found = by_name(new(_STEM.match(m[1]), p) for m, p in _files(there[split], _IMAGE))
-    without = [f.image for f in found if f.label is None] if labels else []
-    if mode == 'sequence': return found, []
-    if without and len(without) == len(found) and not have: return found, [_no_labels(root, split, gt)]
-    return found, [*(Fault(p, f'has no label in {gt}', 'add it, or move the image away') for p in without),
-                   *(Fault(p, 'has no image', 'add it, or move the label away') for p in have.values())]
+        near = ', '.join(difflib.get_close_matches(str(split), there, 1) or there) or 'none'
+        raise DataError(root.path, f'has no split {split!r} for mode {mode!r}', f'there is: {near}')
+    pairs, gt = root.layout == 'pairs', 'gtCoarse' if mode == 'coarse' else 'gtFine'
+    labels = labels and (pairs or split not in ('test', 'demoVideo'))
+    place = root.places.get(gt[2:].lower(), {}).get(split)
+    have = sorted(_files(place, _LABEL), key=lambda f: f[0][3] == 'labelIds') if labels and place else []
+    have = {m[1]: p for m, p in have}   # labelIds, where there are both
+    found = [_frame(p.name, split, p, (p if pairs else have.pop(m[1], None)) if labels else None, root.layout)
+             for m, p in _files(there[split], _PAIR if pairs else _IMAGE)]
+    without = [f.image for f in found if labels and not f.label]
+    faults = [Fault(p, f'has no label in {gt}', 'add it, or move the image away') for p in without] + [
+        Fault(p, 'has no image', 'add it, or move the label away') for p in have.values()]
+    if without and len(faults) == len(found): faults = [_no_labels(root, split, gt)]
+    return sorted(found, key=lambda f: f.name), [] if mode == 'sequence' else faults
 
 def _no_labels(root, split, gt):
     "The fault of a split that has images but no labels at all."
-    parts, zips = [p.name for p in (root.images, root.fine, root.coarse) if p], [z for z in root.zips if z.name.startswith(gt)]
-    remedy = (_unpack(zips) if zips else "pass mode='coarse'" if split == 'train_extra' and gt == 'gtFine' else
-              (f'pass the folder above, {root.path.parent}' if (root.path.parent/gt).is_dir() else f'add the {gt} data set')
-              + ', or pass labels=False')
+    parts = [p.name for p in (root.images, root.fine, root.coarse) if p]
+    zips = [z for z in root.zips if z.name.startswith(gt)]
+    above = root.path.parent
+    beside = f'pass {above}, the folder above' if (above/gt).is_dir() else f'add the {gt} data set'
+    remedy = (_unpack(zips) if zips else "pass mode='coarse'" if (split, gt) == ('train_extra', 'gtFine') else
+              f'{beside}, or pass labels=False')
     return Fault(root.path, f'has no {gt} for {split} below, found {" and ".join(parts)} only', remedy)
 
-# %% ../nbs/03_data.ipynb #2e553b3e
+# %% ../nbs/03_data.ipynb #46f222c5
 def frames(
     root,         # a `Root`, or a path for `find_root`
     split,        # 'train', 'val', 'test', 'train_extra' or 'demoVideo'
@@ -285,8 +278,8 @@ def frames(
     root = root if isinstance(root, Root) else find_root(root)
     found, faults = _list(root, split, mode, labels)
     if len(faults) == 1: raise DataError(*faults[0])
-    if faults: raise DataError(root.path, f'has {len(faults)} faults in {split}: ' + ', '.join(f'{f.path.name} {f.what}'
-        for f in faults[:3]) + ', ...' * (len(faults) > 3), 'add what is missing or move these away; check(root) lists them all')
+    first = ', '.join(f'{f.path.name} {f.what}' for f in faults[:3]) + ', ...'*(len(faults) > 3)
+    if faults: raise DataError(root.path, f'has {len(faults)} faults in {split}: {first}', 'check(root) lists them all')
     return found
 
 # %% ../nbs/03_data.ipynb #9f240165
@@ -311,11 +304,11 @@ def _unequal(path, label, image):
     (h, w), (height, width) = label.shape[:2], image.shape[:2]
     return Fault(path, f'is {w}x{h} but its image {width}x{height}', 'take both from the same data set')
 
-# %% ../nbs/03_data.ipynb #eeb178a9
+# %% ../nbs/03_data.ipynb #4c738b1f
 def _frame_faults(frame):
     "Faults of the files of one frame."
-    faults, got = [], []
-    for path, get in ((frame.image, read_image), (frame.label, read_label), (frame.instances, lambda f: read_png(f.instances))):
+    faults, got, read_instances = [], [], lambda f: read_png(f.instances)
+    for path, get in (frame.image, read_image), (frame.label, read_label), (frame.instances, read_instances):
         try: got += [(path, get(frame))] if path else []
         except DataError as e: faults.append(e.fault)
     return faults + [_unequal(path, x, got[0][1]) for path, x in got[1:] if x.shape[:2] != got[0][1].shape[:2]]
@@ -324,29 +317,28 @@ def check(
     root    # a `Root`, or a path for `find_root`
 ) -> list:  # of `Fault`; empty when all is well
     "Open every file of a data set and list all faults at once."
-    found, faults = [], []
-    try:
-        root = root if isinstance(root, Root) else find_root(root)
-        jobs = [(split, 'sequence') for split in root.places.get('sequence', {})]
-        for split in root.places.get('images', {}):
-            jobs += [(split, mode) for mode in ('fine', 'coarse') if split in root.places.get(mode, {})] or [(split, 'fine')]
-        for job in jobs: found, faults = [x + more for x, more in zip((found, faults), _list(root, *job))]
-    except DataError as e: faults.append(e.fault)
+    try: root = root if isinstance(root, Root) else find_root(root)
+    except DataError as e: return [e.fault]
+    images, coarse, sequence = (root.places.get(kind, {}) for kind in ('images', 'coarse', 'sequence'))
+    jobs = [(s, 'fine') for s in images if s != 'train_extra'] + [(s, 'sequence') for s in sequence]
+    jobs += [(s, 'coarse') for s in images if s in coarse or s == 'train_extra']
+    listed = [_list(root, *job) for job in jobs]
+    found, faults = ([x for part in parts for x in part] for parts in zip(*listed))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for more in tqdm(pool.map(_frame_faults, found), total=len(found), desc='check', disable=None): faults += more
     return list(dict.fromkeys(faults))   # an image with fine and coarse labels is looked at twice
 
-# %% ../nbs/03_data.ipynb #1ca22c0a
+# %% ../nbs/03_data.ipynb #ed43cd3f
 def find_predictions(
     path    # folder of labelId PNGs <city>_<sequence>_<frame>*.png, at any depth
 ) -> dict:  # frame name -> Path, sorted
     "Find the predictions in a folder, one per frame."
-    if not Path(path).is_dir(): raise DataError(path, 'is no folder', 'give the one that holds the predictions')
+    if not Path(path).is_dir(): raise DataError(path, 'is not a folder', 'give the one that holds the predictions')
     found = {}
     for p in sorted(Path(folder)/name for folder, _, names in os.walk(path, followlinks=True) for name in names):
         if p.suffix != '.png' or not (m := _STEM.match(p.name)): continue
-        if m[0] in found: raise DataError(path, f'holds two files for {m[0]}: {found[m[0]].name} and {p.relative_to(path)}', 'keep one')
-        found[m[0]] = p
+        if (other := found.setdefault(m[0], p)) != p:
+            raise DataError(path, f'holds two files for {m[0]}: {other} and {p}', 'keep one')
     if not found: raise DataError(path, 'holds no prediction', 'name them <city>_<sequence>_<frame>*.png')
     return dict(sorted(found.items()))
 

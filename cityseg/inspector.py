@@ -30,7 +30,7 @@ def views(label, pred) -> list:  # names from VIEWS
     there = True, labelled, predicted, labelled or predicted, labelled and predicted, labelled or predicted
     return [v for v, ok in zip(VIEWS, there) if ok]
 
-# %% ../nbs/13_inspector.ipynb #0d8a856a
+# %% ../nbs/13_inspector.ipynb #c4302b4b
 def render(
     image: np.ndarray,         # RGB uint8 [H,W,3]
     label: np.ndarray | None,  # ground truth trainIds, uint8 [H,W]
@@ -44,7 +44,8 @@ def render(
         raise ValueError(f'no view {view!r} of this frame; there are: {", ".join(views(label, pred))}')
     if view == 'image': return image
     if view == 'side by side':
-        return _grid([render(image, label, pred, v, alpha, classes) for v in views(label, pred) if v not in (view, 'overlay')])
+        return _grid([render(image, label, pred, v, alpha, classes) for v in VIEWS[:5]
+                      if v in views(label, pred) and v != 'overlay'])
     on = np.ones(256, np.uint8)
     if classes is not None: on[:N_CLASSES] = np.isin(range(N_CLASSES), list(classes))
     on[VOID] = on[:N_CLASSES].all()
@@ -130,7 +131,7 @@ def order(
     sign = -1 if by == 'largest share of' else 1
     return sorted(looks, key=lambda n: (by != 'name' and np.nan_to_num(sign*_key(looks[n], by, index), nan=np.inf), n))
 
-# %% ../nbs/13_inspector.ipynb #39c1beaf
+# %% ../nbs/13_inspector.ipynb #8603001c
 def _jpeg(image, quality):
     "JPEG bytes of an RGB picture, colours at full resolution."
     how = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
@@ -144,9 +145,10 @@ def _pack(ids):
 def _entry(look):
     "A `Look` as the page wants it: plain values."
     numbers = lambda values: [None if np.isnan(v) else round(float(v), 5) for v in values]
-    photo = 'data:image/jpeg;base64,' + base64.b64encode(_jpeg(look.image, 86)).decode()
-    return dict(h=look.image.shape[0], w=look.image.shape[1], photo=photo, label=_pack(look.label), pred=_pack(look.pred),
-                iou=numbers(look.iou), share=numbers(look.share), miou=numbers([look.miou])[0], note=look.note)
+    photo = 'data:image/jpeg;base64,' + base64.b64encode(_jpeg(look.image, 90)).decode()
+    h, w = look.image.shape[:2]
+    return dict(h=h, w=w, photo=photo, label=_pack(look.label), pred=_pack(look.pred), iou=numbers(look.iou),
+                share=numbers(look.share), miou=numbers([look.miou])[0], note=look.note)
 
 # %% ../nbs/13_inspector.ipynb #1295e2cd
 def inspect_html(
@@ -166,13 +168,13 @@ def inspect_html(
     os.replace(part, out)
     return out
 
-# %% ../nbs/13_inspector.ipynb #0ed134fe
+# %% ../nbs/13_inspector.ipynb #bdcacfe9
 def _percent(v): return '-' if np.isnan(v) else f'{100*v:.1f}'
 
 def _chip(c, iou, share):
     "A class for its checkbox: colour, name, IoU and share of pixels."
     text = f'<b>{_percent(iou)}</b> ' + (f'{share:.1%}' if share else 'pred. only') if share or iou >= 0 else 'absent'
-    return (f'<span style="background:rgb{c.color};border-radius:3px;padding:0 5px;margin-right:6px">&nbsp;</span>{c.name} '
+    return (f'<span style="background:rgb{c.color};border-radius:3px;padding:0 5px">&nbsp;</span>&ensp;{c.name} '
             f'<span style="opacity:{1 if share else .5}">{text}</span>')
 
 def _controls():
@@ -180,14 +182,16 @@ def _controls():
     layout = lambda **kwargs: dict(layout=W.Layout(**{'width': 'auto', **kwargs}))
     button = lambda text, tip: W.Button(description=text, tooltip=tip, **layout())
     return SimpleNamespace(
-        search=W.Text(placeholder='Search by name', **layout()), frame=W.Select(options=[], **layout(height='100%')),
+        search=W.Text(placeholder='Search by name', **layout()), frame=W.Select(options=[], **layout(height='480px')),
         sort=W.Dropdown(options=[(f'Sort by {s}', s) for s in SORTS], **layout()),
         index=W.Dropdown(options=[(c.name, c.trainId) for c in CLASSES], **layout()),
-        previous=button('\u2190', 'Previous frame'), next=button('\u2192', 'Next frame'), save=button('Save PNG', 'Save this view'),
+        previous=button('\u2190', 'Previous frame'), next=button('\u2192', 'Next frame'),
         worst=button('Next worst', 'The worst frame of the list that you have not looked at yet'),
-        view=W.ToggleButtons(options=[(v.capitalize(), v) for v in VIEWS], value='overlay', style=dict(button_width='auto')),
+        save=button('Save PNG', 'Save this view'), title=W.HTML(**layout(flex='1 1 150px')), note=W.HTML(),
+        view=W.ToggleButtons(options=[(v.capitalize(), v) for v in VIEWS], value='overlay',
+                             style=dict(button_width='auto')),
         alpha=W.FloatSlider(.5, min=0, max=1, step=.05, description='Opacity', readout=False, **layout(width='220px')),
-        title=W.HTML(**layout(flex='1')), note=W.HTML(), picture=W.Image(format='jpeg', **layout(width='100%')),
+        picture=W.Image(format='jpeg', **layout(width='100%')), hint=W.HTML('IoU and share of pixels in this frame'),
         all=button('All', 'Show every class'), none=button('None', 'Hide every class'),
         chips=[W.Checkbox(True, indent=False, description_allow_html=True, **layout(margin='0')) for _ in CLASSES])
 
@@ -195,10 +199,11 @@ def _arrange(w):
     "The widgets in their places: frames to the left, picture and classes to the right."
     row = lambda *parts: W.HBox(parts, layout=W.Layout(flex_flow='row wrap', align_items='center'))
     grid = lambda parts, columns, **kwargs: W.GridBox(parts, layout=W.Layout(grid_template_columns=columns, **kwargs))
+    left = W.VBox([w.search, w.sort, w.index, w.frame], layout=W.Layout(min_width='0', overflow='hidden'))
     right = W.VBox([row(w.previous, w.next, w.title, w.worst, w.save), row(w.view, w.alpha), w.note, w.picture,
-                    grid(w.chips, 'repeat(auto-fill, minmax(185px, 1fr))'), row(w.all, w.none)], layout=W.Layout(min_width='0'))
-    left = grid([w.search, w.sort, w.index, w.frame], '1fr', grid_template_rows='auto auto auto 1fr')
-    return grid([left, right], 'minmax(190px, 22%) 1fr', grid_gap='12px')
+                    row(w.hint, w.all, w.none), grid(w.chips, 'repeat(auto-fill, minmax(180px, 1fr))')],
+                   layout=W.Layout(min_width='0', overflow='hidden'))
+    return grid([left, right], 'minmax(205px, 22%) minmax(0, 1fr)', grid_gap='12px')
 
 # %% ../nbs/13_inspector.ipynb #23159146
 class _Shelf:
@@ -221,7 +226,7 @@ class _Shelf:
             say(f'scoring {len(missing)} frames: {name}')
             self.look(name)
 
-# %% ../nbs/13_inspector.ipynb #5a4f036d
+# %% ../nbs/13_inspector.ipynb #4a366b8f
 class Inspector(_Shelf):
     "Frames, their ground truth and predictions, in a live notebook."
     def __init__(self,
@@ -238,8 +243,8 @@ class Inspector(_Shelf):
         for c in (w.view, *w.chips): c.observe(self._paint, 'value')
         w.frame.observe(self._show, 'value')
         w.alpha.observe(self._fade, 'value')
-        for b, act, *how in ((w.previous, self.step, -1), (w.next, self.step, 1), (w.worst, self.worst), (w.save, self.save),
-                             (w.all, self.check, True), (w.none, self.check, False)):
+        for b, act, *how in ((w.previous, self.step, -1), (w.next, self.step, 1), (w.worst, self.worst),
+                             (w.save, self.save), (w.all, self.check, True), (w.none, self.check, False)):
             b.on_click(lambda _, act=act, how=how: act(*how))
         if len(self.frames) <= 32 and not model: self.measure()
         self._list()
@@ -267,11 +272,12 @@ class Inspector(_Shelf):
         "Show the selected frame."
         if self.held: return
         w, name = self.w, self.w.frame.value
-        if name is None: return self._say(self.fault or ('no frame of that name' if self.frames else 'no frames to inspect'))
+        if name is None: return self._say(self.fault or f'no frame{" of that name" if self.frames else "s to inspect"}')
         now = self.look(name)
         self.seen.add(name)
         for chip, *known in zip(w.chips, CLASSES, now.iou, now.share): chip.description = _chip(*known)
-        w.title.value = f'<b>{html.escape(name)}</b> &ensp; mean IoU {_percent(now.miou)}, {w.frame.index+1} of {len(w.frame.options)}'
+        score = '' if np.isnan(now.miou) else f'mean IoU {_percent(now.miou)}, '
+        w.title.value = f'<b>{html.escape(name)}</b> &ensp; {score}{w.frame.index+1} of {len(w.frame.options)}'
         self._paint()
 
     def _paint(self, _=None):
@@ -317,4 +323,4 @@ class Inspector(_Shelf):
             (part := path.with_suffix('.part')).write_bytes(_png(self.picture[..., ::-1]).tobytes())
             os.replace(part, path)
             self._say(f'saved {path.name}')
-        except OSError as e: self._say(f'could not save {path.name}: {e.strerror}; give a folder that can be written to as out')
+        except OSError as e: self._say(f'could not save {path.name}: {e.strerror}; out should be a folder to write to')

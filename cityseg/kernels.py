@@ -127,19 +127,21 @@ def _wheel():
         for n, b in files.items(): z.writestr(zipfile.ZipInfo(n), b, zipfile.ZIP_DEFLATED, 9)
     return f'{name}-py3-none-any.whl', out.getvalue()
 
-# %% ../nbs/14_kernels.ipynb #44d36734
-_VERSION = re.compile(r'\d+(\.\d+)*((a|b|rc|\.post|\.dev)\d+)*(\+[\w.]+)?')  # what pip can read; not all there are
-_norm = lambda name: re.sub(r'[-_.]+', '-', name).lower()
+# %% ../nbs/14_kernels.ipynb #37841895
+def _norm(name):
+    "The name that pip knows it by: OpenCV_Python>=4.8 is opencv-python."
+    return re.sub(r'[-_.]+', '-', re.match(r'[\w.-]+', name)[0]).lower()
 
 def _to_install(needed, held):
-    "The requirements of which nothing is held ({name: version}), and constraints that keep all that is."
-    missing = [r for r in needed if 'extra ==' not in r and _norm(re.match(r'[\w.-]+', r)[0]) not in held]
-    return missing, [f'{n}=={v}' for n, v in sorted(held.items()) if _VERSION.fullmatch(v)]
+    "The requirements of which nothing is held ({name: version}), and constraints that keep those that are."
+    names = {_norm(r): r for r in needed if 'extra ==' not in r}
+    kept = [n for n in held if n in names or n.startswith(('torch', 'nvidia-', 'opencv-', 'timm'))]
+    return [r for n, r in names.items() if n not in held], [f'{n}=={held[n]}' for n in sorted(kept)]
 
 def install_missing() -> list:  # of requirements
-    "Install what cityseg needs and this machine lacks, without moving anything that it has."
-    held = {_norm(d.name): d.version for d in distributions() if d.name and d.version}
-    missing, constraints = _to_install(requires('cityseg'), held)
+    "Install what cityseg needs and this machine lacks, without moving the rest."
+    there = reversed([*distributions()])  # of two with one name the first on sys.path counts, so it comes last here
+    missing, constraints = _to_install(requires('cityseg'), {_norm(d.name): d.version for d in there if d.name})
     with tempfile.TemporaryDirectory() as tmp:
         (Path(tmp)/'held.txt').write_text('\n'.join(constraints))
         pip = [sys.executable, '-m', 'pip', 'install', '-q', '-c', f'{tmp}/held.txt']

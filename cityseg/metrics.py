@@ -6,7 +6,7 @@
 __all__ = ['AVERAGE_SIZE', 'count_pairs', 'Confusion', 'group_iou', 'instance_hits', 'Member', 'members', 'read_ids', 'Scores',
            'by_frame', 'evaluate']
 
-# %% ../nbs/08_metrics.ipynb #70de563b
+# %% ../nbs/08_metrics.ipynb #de87af3b
 import io, json, os, zipfile
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from PIL import Image
 from tqdm.auto import tqdm
-from .data import Fault, _STEM, _flaw, _label_ids, frames, read_label, read_png
+from .data import DataError, Fault, _STEM, _flaw, _label_ids, frames, read_label, read_png
 from .labels import CLASS_NAMES, LABELS, to_label_ids
 
 # %% ../nbs/08_metrics.ipynb #08133510
@@ -147,7 +147,7 @@ def instance_hits(
     hits = (np.tile(met, (2, 1)) * _KIN.T[groups]).sum(1)
     return groups, np.c_[hits, size - hits] * (np.tile(_SIZE[ids], 2) / size)[:, None]
 
-# %% ../nbs/08_metrics.ipynb #e5cc5032
+# %% ../nbs/08_metrics.ipynb #961ec0e1
 class Member(NamedTuple):
     "One file of a folder or zip."
     name: str       # path within the folder or zip
@@ -162,10 +162,10 @@ def members(
     if path.is_dir():
         files = [p for folder, _, names in os.walk(path) for p in map(Path(folder).joinpath, names)]
         found = [Member(p.relative_to(path).as_posix(), p.lstat().st_size, p.read_bytes) for p in files]
-    elif not path.exists(): raise FileNotFoundError(f'{path} does not exist; give a folder or a zip of labelId PNGs')
+    elif not path.exists(): raise DataError(path, 'does not exist', 'give a folder or a zip of labelId PNGs')
     else:
         try: archive = zipfile.ZipFile(path)
-        except zipfile.BadZipFile: raise ValueError(f'{path} is no folder and no sound zip; zip it again') from None
+        except zipfile.BadZipFile: raise DataError(path, 'is no folder and no sound zip', 'zip it again') from None
         infos = [i for i in archive.infolist() if not i.is_dir()]
         found = [Member(i.filename, i.file_size, partial(archive.read, i)) for i in infos]
     return sorted(found, key=lambda m: m.name)
@@ -230,13 +230,12 @@ class Scores:
         return '\n'.join([*part('class', self.iou, self.iiou, CLASS_NAMES), '',
                           *part('category', self.category_iou, self.category_iiou, _CATEGORIES[1:])])
 
-# %% ../nbs/08_metrics.ipynb #b51bf6b0
+# %% ../nbs/08_metrics.ipynb #3159dadc
 def _truth(frame, instances):
     "labelIds uint8 [H,W] and instanceIds uint16 [H,W] (or None) of a frame."
     if frame.label is None: raise ValueError('has no ground truth; evaluate train or val')
     if instances and not frame.instances: raise ValueError('has no instanceIds beside it; or set instances=False')
     label = to_label_ids(read_label(frame)) if frame.layout == 'pairs' else _label_ids(frame.label)
-    if label.max() > 33: raise ValueError(f'holds id {label.max()}, labelIds end at 33; use the official gtFine')
     return label, read_png(frame.instances) if instances else None
 
 def _count(frame, files, instances):
@@ -244,14 +243,14 @@ def _count(frame, files, instances):
     try:
         where = frame.label or frame.image
         label, found = _truth(frame, instances)
-        where = files[0].name if files else frame.name
+        where = Path(files[0].name if files else frame.name)
         if not files: raise ValueError('has no prediction; name it <city>_<sequence>_<frame>*.png')
         if files[1:]: raise ValueError(f'predicts the same frame as {files[1].name}; keep one')
         pred = read_ids(files[0].read(), label.shape)
         if pred.max() > 33: raise ValueError(f'holds id {pred.max()}, labelIds end at 33; predict the 19 evaluated ids')
         return count_pairs(pred, label, 34)[:, :34].numpy(), instance_hits(pred, found) if instances else None
-    except (ValueError, OSError, RuntimeError, zipfile.BadZipFile) as e:
-        return Fault(where, *f'{e}; '.removeprefix(f'{where} ').split('; ')[:2])
+    except DataError as e: return e.fault
+    except (ValueError, OSError, RuntimeError, zipfile.BadZipFile) as e: return Fault(where, *f'{e}; '.split('; ')[:2])
 
 def by_frame(
     predictions  # folder, zip, or dict of frame name -> path

@@ -31,7 +31,7 @@ def normalisation(
     scale = max(1, settings['input_range'][1])            # some want 0..255
     return tuple(tuple(v/scale for v in settings[k]) for k in ('mean', 'std'))
 
-# %% ../nbs/07_model.ipynb #c2e56e6b
+# %% ../nbs/07_model.ipynb #b6a1a17e
 def _load_encoder(encoder, path):
     "Load a file of encoder weights; classifier heads may be missing from the encoder, nothing else may differ."
     state = load_file(path) if path.suffix == '.safetensors' else torch.load(path, map_location='cpu', weights_only=True)
@@ -50,7 +50,7 @@ def build(
     name = None if from_file or run.encoder_weights == 'none' else run.encoder_weights
     if name and run.encoder.startswith('tu-'): name = True  # timm's variant stands in the encoder's name
     try:
-        model = smp.create_model(run.architecture, run.encoder, encoder_weights=name, classes=N_CLASSES)
+        model = smp.create_model(run.architecture, run.encoder, encoder_weights=name, classes=N_CLASSES, **_decoder(run))
         mean, std = normalisation(run.encoder, run.encoder_weights)
     except (OSError, RuntimeError) as e:
         if name is None or not _is_offline(e): raise
@@ -60,6 +60,18 @@ def build(
     if from_file: _load_encoder(model.encoder, path)
     model.mean, model.std = mean, std
     return model
+
+# %% ../nbs/07_model.ipynb #5c98f0da
+def _decoder(run):
+    "The decoder's width as the architecture calls it."
+    c = run.decoder_channels
+    if not c: return {}
+    if run.architecture in ('Unet', 'UnetPlusPlus', 'MAnet'): return dict(decoder_channels=tuple(c*k for k in (16, 8, 4, 2, 1)))
+    if run.architecture == 'FPN': return dict(decoder_pyramid_channels=c, decoder_segmentation_channels=c)
+    if run.architecture == 'Segformer': return dict(decoder_segmentation_channels=c)
+    if run.architecture == 'PSPNet': return dict(psp_out_channels=c)
+    if run.architecture in ('PAN', 'DeepLabV3', 'DeepLabV3Plus', 'UPerNet'): return dict(decoder_channels=c)
+    raise ValueError(f'decoder_channels: the decoder of {run.architecture} has no width to set; leave it at 0')
 
 # %% ../nbs/07_model.ipynb #b83c95c1
 def _is_offline(error):

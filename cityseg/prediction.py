@@ -5,8 +5,10 @@
 # %% auto #0
 __all__ = ['window_starts', 'window_weight', 'sliding_logits', 'Predictor', 'predict_frames']
 
-# %% ../nbs/09_prediction.ipynb #c5c80348
+# %% ../nbs/09_prediction.ipynb #c4c81f5d
+import hashlib
 from collections.abc import Iterator
+from functools import cached_property
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -50,7 +52,7 @@ def sliding_logits(
             weights[here] += weight
     return total/weights
 
-# %% ../nbs/09_prediction.ipynb #31ebf58f
+# %% ../nbs/09_prediction.ipynb #53ba28cf
 class Predictor:
     "A model with a way of looking: image uint8 [H,W,3] -> trainIds uint8 [H,W]."
     def __init__(
@@ -66,6 +68,14 @@ class Predictor:
         self.model = model.to(self.device).eval()
         self.dtype = amp_dtype(amp, self.device)
         self.window, self.scales, self.flip = window, scales, flip
+
+    @cached_property
+    def tag(self) -> str:
+        "A fingerprint of the weights and the way of looking: equal tags predict alike."
+        digest = hashlib.sha1(repr((self.window, self.scales, self.flip, str(self.dtype))).encode())
+        for name, value in self.model.state_dict().items():
+            digest.update(name.encode() + value.cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
 
     def _logits(self, x):
         "Logits float32 of one normalised image, whole or by windows."

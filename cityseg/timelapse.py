@@ -36,28 +36,25 @@ def _fall(image, n, length, width, slant, opaque, rng):
     t = (cv2.GaussianBlur(layer, (0, 0), .3 + unit)*np.float32(opaque/255))[..., None]
     return image*(1 - t) + np.float32((226, 230, 236))*t
 
-# %% ../nbs/12_timelapse.ipynb #49006471
-def _rain(image, s, rng):
-    grey = image.mean(2, keepdims=True)
-    return _fall(_haze((image + .5*s*(grey - image))*(1 - .45*s), (120, 126, 134), .14*s), int(1400*s), 90, 3, -.15, .6, rng)
+# %% ../nbs/12_timelapse.ipynb #316f1536
+def _pale(image, s): return image + s*(image.mean(2, keepdims=True) - image)
 
-def _snow(image, s, rng):
-    grey = image.mean(2, keepdims=True)
-    return _fall(_haze(image + .4*s*(grey - image), (214, 218, 224), .22*s), int(2200*s), 6, 11, .6, 1, rng)
+def _grain(image, sigma, rng): return image + rng.normal(0, sigma, image.shape).astype(np.float32)
 
-def _fog(image, s, rng): return _haze(image, (205, 209, 214), .4*s)
-
-def _night(image, s, rng):
+def _night(image, s):
     y, x = np.mgrid[0:1:len(image)*1j, -1:1:image.shape[1]*1j].astype(np.float32)
     beam = sum(np.exp(-((x - c)/.42)**2 - ((y - .72)/.2)**2) for c in (-.22, .22))[..., None]
-    light = (1 - .92*s**.7)*np.float32((.8, .9, 1.15))**s + .55*s*beam*np.float32((1, .95, .8))
-    return image*light + rng.normal(0, 5*s, image.shape).astype(np.float32)
+    return image*((1 - .92*s**.7)*np.float32((.8, .9, 1.15))**s + .55*s*beam*np.float32((1, .95, .8)))
 
-def _blur(image, s, rng): return cv2.GaussianBlur(image, (0, 0), .009*s*len(image))
-
-def _noise(image, s, rng): return image + rng.normal(0, 60*s, image.shape).astype(np.float32)
-
-_WEATHER = dict(clear=None, rain=_rain, snow=_snow, fog=_fog, night=_night, blur=_blur, noise=_noise)
+_WEATHER = dict(  # kind -> function of (image float32, strength, random generator)
+    clear=None,
+    rain=lambda i, s, rng: _fall(_haze(_pale(i, .5*s)*(1 - .45*s), (120, 126, 134), .14*s),
+                                  int(1400*s), 90, 3, -.15, .6, rng),
+    snow=lambda i, s, rng: _fall(_haze(_pale(i, .4*s), (214, 218, 224), .22*s), int(2200*s), 6, 11, .6, 1, rng),
+    fog=lambda i, s, rng: _haze(i, (205, 209, 214), .4*s),
+    night=lambda i, s, rng: _grain(_night(i, s), 5*s, rng),
+    blur=lambda i, s, rng: cv2.GaussianBlur(i, (0, 0), .009*s*len(i)),
+    noise=lambda i, s, rng: _grain(i, 60*s, rng))
 WEATHER = tuple(_WEATHER)  # what `add_weather` can do
 
 def add_weather(
@@ -89,15 +86,14 @@ def weather_scores(
         for kind in kinds: scores[kind].update(predict(add_weather(image, kind, strength, seed + i)), label)
     return scores
 
-# %% ../nbs/12_timelapse.ipynb #635adee6
+# %% ../nbs/12_timelapse.ipynb #51d532ae
 _DARK = (18, 19, 22)  # behind captions
 
 def _strip(width, left, right, lit, size):
     "A dark strip `width` pixels wide: a caption, and a legend in which the classes `lit` shine."
     font = ImageFont.truetype(font_manager.findfont('DejaVu Sans'), size)
     bold = ImageFont.truetype(font_manager.findfont('DejaVu Sans:bold'), round(size*1.15))
-    slot = max(font.getlength(n) for n in CLASS_NAMES) + 2.2*size
-    columns = max(1, int((width - size)//slot))
+    columns = max(1, int((width - size)//(font.getlength('traffic light') + 2.2*size)))
     rows = -(-N_CLASSES//columns)
     columns = -(-N_CLASSES//rows)
     strip = Image.new('RGB', (width, round(size*(2.6 + 1.7*rows))), _DARK)
@@ -106,9 +102,9 @@ def _strip(width, left, right, lit, size):
     draw.text((width - size, .7*size), right, (150, 150, 155), font, anchor='ra')
     for c, name in enumerate(CLASS_NAMES):
         x, y = size + (c % columns)*slot, size*(2.6 + 1.7*(c//columns))
-        color, text = (TRAIN_TO_COLOR[c], (225, 225, 228)) if c in lit else (TRAIN_TO_COLOR[c]//4 + 14, (78, 79, 84))
-        draw.rectangle((x, y, x + size, y + size), tuple(map(int, color)), (90, 90, 95) if c in lit else None)
-        draw.text((x + 1.5*size, y + size/2), name, text, font, anchor='lm')
+        color = TRAIN_TO_COLOR[c] if c in lit else TRAIN_TO_COLOR[c]//4 + 14
+        draw.rectangle((x, y, x + size, y + size), tuple(color.tolist()), (90, 90, 95) if c in lit else None)
+        draw.text((x + 1.5*size, y + size/2), name, (225, 225, 228) if c in lit else (78, 79, 84), font, anchor='lm')
     return np.asarray(strip)
 
 def _picture(image, pred, view, alpha, at):
@@ -121,7 +117,7 @@ def _picture(image, pred, view, alpha, at):
         over[:, max(0, x - 1):x + 1] = 255
     return over
 
-# %% ../nbs/12_timelapse.ipynb #9e6b6bc5
+# %% ../nbs/12_timelapse.ipynb #ac016446
 _TO_H264 = ('-an -vf scale=out_color_matrix=bt709:out_range=tv -c:v libx264 -preset veryfast -crf 20 -pix_fmt yuv420p '
             '-colorspace bt709 -color_primaries bt709 -color_trc bt709 -movflags +faststart -f mp4').split()
 
@@ -131,10 +127,10 @@ def _encode(pictures, path, fps):
     with tempfile.TemporaryFile() as errors:
         try:
             for picture in pictures:
-                size = f'{picture.shape[1]}x{picture.shape[0]}'
-                process = process or subprocess.Popen(
-                    [imageio_ffmpeg.get_ffmpeg_exe(), '-v', 'error', '-y', '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', size,
-                     '-r', str(fps), '-i', '-', *_TO_H264, str(path)], stdin=subprocess.PIPE, stderr=errors)
+                h, w = picture.shape[:2]
+                raw = f'-v error -y -f rawvideo -pix_fmt rgb24 -s {w}x{h} -r {fps} -i -'.split()
+                process = process or subprocess.Popen([imageio_ffmpeg.get_ffmpeg_exe(), *raw, *_TO_H264, str(path)],
+                                                      stdin=subprocess.PIPE, stderr=errors)
                 process.stdin.write(picture.tobytes())
             process.stdin.close()
         except BrokenPipeError: pass    # ffmpeg has died; it says why below
@@ -147,19 +143,22 @@ def _encode(pictures, path, fps):
             raise RuntimeError(f'ffmpeg could not write {path}: {lines[0] if lines else process.returncode}')
 
 def _gif(pictures, path, seconds):
-    "A gif of 64 colours, shared by all frames, `seconds` long."
-    palette = Image.fromarray(np.vstack(pictures[::max(1, len(pictures)//4)])).quantize(64)
+    "A gif of 64 colours, shared by all frames and 19 of them the classes' own, `seconds` long."
+    found = Image.fromarray(np.vstack(pictures[::max(1, len(pictures)//4)])).quantize(64 - N_CLASSES)
+    palette = Image.new('P', (1, 1))
+    palette.putpalette(found.getpalette()[:3*(64 - N_CLASSES)] + TRAIN_TO_COLOR[:N_CLASSES].ravel().tolist())
     first, *rest = [Image.fromarray(p).quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures]
-    first.save(path, 'GIF', save_all=True, append_images=rest, duration=max(20, round(1000*seconds/len(pictures))), loop=0)
+    ms = max(20, round(1000*seconds/len(pictures)))
+    first.save(path, 'GIF', save_all=True, append_images=rest, duration=ms, loop=0)
 
-# %% ../nbs/12_timelapse.ipynb #9a69b0bf
+# %% ../nbs/12_timelapse.ipynb #ba2dd2b4
 def _predictor(frames, predictions, fps, view, weather):
-    "A function (frame, image) -> trainIds from either kind of `predictions`, or a clear word why there is no film."
+    "A function (frame, image) -> trainIds from either kind of `predictions`, or a word why there is no film."
     if not frames: raise ValueError('no frames to film')
     if fps <= 0: raise ValueError(f'fps is {fps}; it is frames per second, above 0')
-    if view not in ('beside', 'overlay', 'wipe'): raise ValueError(f"view is {view!r}; use 'beside', 'overlay' or 'wipe'")
+    if view not in ('beside', 'overlay', 'wipe'): raise ValueError(f'view is {view!r}; use beside, overlay or wipe')
     if callable(predictions): return lambda frame, image: np.asarray(predictions(image))
-    if weather != 'clear': raise ValueError('weather needs a model that predicts anew; these predictions are ready made')
+    if weather != 'clear': raise ValueError('weather needs a model; these predictions are made already')
     if missing := [f.name for f in frames if f.name not in predictions]:
         raise ValueError(f'no prediction for {len(missing)} of {len(frames)} frames, first {missing[0]}')
     return lambda frame, image: read_prediction(predictions[frame.name])
@@ -176,14 +175,14 @@ def _film(frames, predict, fps, height, alpha, view, weather, strength):
         picture = _picture(shrink(image, height), shrink(pred, height), view, alpha, at)
         left = frame.city if weather == 'clear' else f'{frame.city}, {weather}'
         right = f'{frame.sequence:06}_{frame.frame:06}    {i + 1}/{len(frames)}'
-        picture = np.vstack([picture, _strip(picture.shape[1], left, right, present(pred), max(10, len(picture)//36))])
-        h, w = picture.shape[:2]
-        yield cv2.copyMakeBorder(picture, 0, h % 2, 0, w % 2, cv2.BORDER_CONSTANT, value=_DARK)   # H.264 wants even sizes
+        strip = _strip(picture.shape[1], left, right, present(pred), max(10, len(picture)//36))
+        h, w = len(picture) + len(strip), picture.shape[1]     # H.264 wants even sizes
+        yield cv2.copyMakeBorder(np.vstack([picture, strip]), 0, h % 2, 0, w % 2, cv2.BORDER_CONSTANT, value=_DARK)
 
-# %% ../nbs/12_timelapse.ipynb #a354a370
+# %% ../nbs/12_timelapse.ipynb #6d71df90
 def timelapse(
     frames,                  # sequence of `Frame`s, all of one size
-    predictions,             # {frame name: Path of a labelId PNG}, or a function image uint8 [H,W,3] -> trainIds [H,W]
+    predictions,             # {frame name: Path of a labelId PNG}, or a function image -> trainIds uint8 [H,W]
     out,                     # the film, .mp4; a .gif of the same name is put beside it
     fps: float = 10,         # frames per second
     height: int = 512,       # at most so many rows of a frame, in pixels
@@ -191,7 +190,7 @@ def timelapse(
     view: str = 'beside',    # 'beside' (photo | overlay), 'overlay', or 'wipe' (a line that moves between the two)
     weather: str = 'clear',  # one of WEATHER; others than clear need a function as `predictions`
     strength: float = .5,    # of the weather, 0..1
-    gif_frames: int = 24     # at most so many frames in the gif, which is half as large and plays as long
+    gif_frames: int = 24     # at most so many in the gif, which is half as large (at least 512 wide)
 ) -> Path:  # the mp4
     "Write a city as an H.264 film with the predictions over it, and a small gif."
     frames, out, small, weather = list(frames), Path(out).with_suffix('.mp4'), [], weather or 'clear'
@@ -199,7 +198,8 @@ def timelapse(
     keep = set(np.linspace(0, len(frames) - 1, min(len(frames), gif_frames)).round().astype(int).tolist())
     def pictures():
         for i, picture in enumerate(_film(frames, predict, fps, height, alpha, view, weather, strength)):
-            if i in keep: small.append(shrink(picture, len(picture)//2))
+            h, w = picture.shape[:2]
+            if i in keep: small.append(shrink(picture, h*max(w//2, 512)//w))
             yield picture
     out.parent.mkdir(parents=True, exist_ok=True)
     parts = {out.with_suffix(f'.part{end}'): out.with_suffix(end) for end in ('.mp4', '.gif')}

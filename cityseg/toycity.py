@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['TOY_CITIES', 'Drawing', 'draw_frame', 'toy_city']
 
-# %% ../nbs/02_toycity.ipynb #8c0345c1
+# %% ../nbs/02_toycity.ipynb #e5641c08
 import json, os
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 import cv2
 import numpy as np
@@ -37,7 +38,7 @@ class _Thing(NamedTuple):
     z: float     # place along the street, metres
     parts: list  # from back to front
 
-# %% ../nbs/02_toycity.ipynb #9d6f50a5
+# %% ../nbs/02_toycity.ipynb #3c0ea505
 def _rect(*axes):
     "Rectangles [K,4,3] from x, y, z, two of which are (low, high) pairs; numbers or arrays [K]."
     corners = iter(((0, 1, 1, 0), (0, 0, 1, 1)))
@@ -46,11 +47,13 @@ def _rect(*axes):
     return np.stack(np.broadcast_arrays(*columns), -1).reshape(-1, 4, 3)
 
 def _panel(color, *axes, glow=False): return _Part(_rect(*axes), color, False, glow)
+def _poly(*points): return np.array([points], float)
 
 def _box(x, y, z, color):
     "The three faces of a box that the camera can see; x in any order."
-    x = tuple(sorted(x))
-    return [_Part(_rect(*f), color) for f in ((x, y[1], z), (x[0] if sum(x) > 0 else x[1], y, z), (x, y, z[0]))]
+    low, high = sorted(x)
+    near = low if low + high > 0 else high
+    return [_Part(_rect(*f), color) for f in (((low, high), y[1], z), (near, y, z), ((low, high), y, z[0]))]
 
 def _limb(ax, ay, bx, by, w):
     "A thick line from a to b as a polygon [4,2]."
@@ -59,364 +62,292 @@ def _limb(ax, ay, bx, by, w):
 
 def _disc(x, y, r, inner=0, n=15):
     "A disc, or a ring down to the share `inner` of the radius, as a polygon [N,2]; r may be an array [n]."
-    a = np.linspace(0, 2*np.pi, n)
+    a = np.linspace(0, 2*np.pi, int(n))
     c = np.stack([np.sin(a)*r, np.cos(a)*r], -1)
     return np.concatenate([c, c[::-1]*inner] if inner else [c]) + (x, y)
 
-def _shapes(text, colors):
-    "Flat shapes from a text: d(isc) x y r, o (ring) x y r, l(imb) x y x y w, p(olygon) x y ...; then a key of `colors`, ! = not solid."
-    rows = []
+_FORMS = dict(d=_disc, o=lambda x, y, r: _disc(x, y, r, .8), n=lambda x, y, r, n: _disc(x, y, r, 0, n + 1), l=_limb,
+              p=lambda *v: np.reshape(v, (-1, 2)))
+
+def _stand(text, colors, x, z, yaw=90):
+    """Flat shapes as parts, stood up at (x, z) and turned by `yaw` degrees from the street. `text` holds d(isc) x y r,
+    o (ring) x y r, n(-gon) x y r n, l(imb) x y x y w, p(olygon) x y x y ...; each with a key of `colors`; a capital
+    shines, ! isn't solid."""
+    parts, (s, c) = [], (np.sin(np.radians(yaw)), np.cos(np.radians(yaw)))
     for form, *values, key in map(str.split, text.split('|')):
-        v = [float(n) for n in values]
-        polygon = dict(d=lambda: _disc(*v), o=lambda: _disc(*v, .8), l=lambda: _limb(*v), p=lambda: np.reshape(v, (-1, 2)))[form]()
-        rows.append((polygon, colors.get(key[0]), key[-1] != '!', key[0] == 'L'))
-    return rows
+        q = _FORMS[form](*map(float, values))
+        points = np.stack([x + q[:, 0]*s, q[:, 1], z + q[:, 0]*c], -1)
+        parts.append(_Part(points[None], colors.get(key[0]), key[-1] != '!', key[0].isupper()))
+    return parts
 
-def _stand(shapes, x, z, yaw=90):
-    "Shapes (polygon [N,2], color, ...) stood up at (x, z), turned by `yaw` degrees from the street, as parts."
-    s, c = np.sin(np.radians(yaw)), np.cos(np.radians(yaw))
-    return [_Part(np.stack([x + p[:, 0]*s, p[:, 1], z + p[:, 0]*c], -1)[None], *rest) for p, *rest in shapes]
-
-# %% ../nbs/02_toycity.ipynb #8468c21e
+# %% ../nbs/02_toycity.ipynb #e734a8b2
 _SKIES = dict(  # zenith, horizon, tint, sun, ambient, haze (m), cloud cover, wetness, share of lit windows
-    clear=((76, 136, 212), (212, 230, 240), (1.05, 1., .93), .58, .7, 330, .42, 0, 0),
+    clear=((76, 136, 212), (212, 230, 240), (1.05, 1., .93), .52, .78, 330, .4, 0, 0),
     overcast=((150, 160, 172), (226, 228, 230), (.97, .99, 1.), .12, .9, 230, .8, 0, .05),
-    haze=((160, 184, 208), (236, 230, 216), (1.03, 1., .94), .35, .78, 110, .25, 0, 0),
-    dusk=((58, 66, 124), (255, 184, 120), (1.08, .92, .86), .34, .64, 300, .5, 0, .5),
-    wet=((120, 130, 142), (204, 210, 214), (.93, .97, 1.), .04, .84, 190, .85, .5, .2))
+    haze=((160, 184, 208), (236, 230, 216), (1.03, 1., .94), .35, .8, 130, .25, 0, 0),
+    dusk=((58, 66, 124), (255, 184, 120), (1.08, .92, .86), .34, .66, 300, .5, 0, .5),
+    wet=((120, 130, 142), (204, 210, 214), (.93, .97, 1.), .04, .86, 190, .85, .55, .2))
 _TOWNS = dict(  # weather, leaves, share of conifers
-    ahornstadt=('clear', (138, 122, 46), .1), birkfeld=('overcast', (116, 146, 62), .1), eichtal=('dusk', (84, 110, 52), .1),
-    kiefernau=('wet', (66, 104, 66), .5), lindental=('haze', (108, 138, 58), .1), weidenau=('clear', (112, 130, 78), .2),
-    erlenbach=('clear', (90, 124, 56), .2), tannhof=('dusk', (72, 106, 66), .5))
-_WALLS = np.array('222 205 172 196 120 92 206 204 198 226 196 112 158 172 184 232 226 214 206 158 130 170 92 76 176 186 160 '
-                  '214 178 160 140 128 118 126 140 152'.split(), float).reshape(-1, 3)  # colours of house fronts
-_GROUNDS = np.array([(104, 105, 110), (174, 165, 157), (112, 126, 62), (128, 120, 112), (126, 116, 116)], float)
+    ahornstadt=('clear', (138, 122, 46), .1), birkfeld=('overcast', (116, 146, 62), .1),
+    eichtal=('dusk', (84, 110, 52), .1), kiefernau=('wet', (66, 104, 66), .5), lindental=('haze', (108, 138, 58), .1),
+    weidenau=('clear', (112, 130, 78), .2), erlenbach=('clear', (90, 124, 56), .2), tannhof=('dusk', (72, 106, 66), .5))
 
-class _Style(NamedTuple):
-    "What a street looks like: light, weather and palette of its city, a shape of its own."
-    sky: tuple           # a row of _SKIES
-    sun: np.ndarray      # direction to the sun [3]
-    leaf: np.ndarray     # RGB [3]
-    conifers: float      # share of the trees
-    walls: np.ndarray    # RGB of house fronts [6,3]
-    grounds: np.ndarray  # RGB of asphalt, pavement, grass, track bed, parking [5,3]
-    curve: float         # curvature of the street, 1/m
-    parking: bool        # cars park on the right; else the sidewalk is wider
-    key: int             # seed of all that stands in this street
+def _rgb(text): return np.array(text.split(), float).reshape(-1, 3)
+
+_WALLS = _rgb('222 205 172 196 120 92 206 204 198 226 196 112 158 172 184 232 226 214 206 158 130 170 92 76 '
+              '176 186 160 214 178 160 140 128 118 126 140 152')
+_GROUNDS = _rgb('104 105 110 174 165 157 112 126 62 128 120 112 126 116 116')  # asphalt, pavement, grass, track, parking
 
 @lru_cache(256)
 def _style(city, sequence, seed):
-    "The look of a street."
-    town = np.random.default_rng([*city.encode(), seed])
+    "Light, weather and palette of a city, and what is a street's own: curvature (1/m), parking, sun, seed (key)."
+    town, rng = np.random.default_rng([*city.encode(), seed]), np.random.default_rng([*city.encode(), seed, sequence + 1])
     weather, leaf, conifers = _TOWNS.get(city) or list(_TOWNS.values())[town.integers(len(_TOWNS))]
-    grounds = _GROUNDS*town.uniform(.86, 1.12, (5, 1)) + town.uniform(-9, 9, (5, 3))
-    walls = _WALLS[town.permutation(len(_WALLS))[:6]]
-    rng = np.random.default_rng([*city.encode(), seed, sequence + 1])
-    sun = np.array([rng.choice((-1, 1))*rng.uniform(.4, .9), .35 if weather == 'dusk' else rng.uniform(.7, 1), rng.uniform(-.7, .2)])
-    return _Style(_SKIES[weather], sun/np.linalg.norm(sun), np.array(leaf, float), conifers, walls, grounds*rng.uniform(.95, 1.05),
-                  rng.uniform(-.0035, .0035), rng.random() < .5, int(rng.integers(2**31)))
+    sun = np.array([rng.choice((-1, 1))*rng.uniform(.4, .8), .4 if weather == 'dusk' else rng.uniform(.9, 1.3), rng.uniform(-.8, .1)])
+    sky = dict(zip('zenith horizon tint sun ambient haze cover wet lit'.split(), _SKIES[weather]))
+    return SimpleNamespace(**sky, to_sun=sun/np.linalg.norm(sun), leaf=np.array(leaf, float), conifers=conifers,
+                           walls=_WALLS[town.permutation(len(_WALLS))[:6]], curve=rng.uniform(-.0035, .0035),
+                           grounds=_GROUNDS*town.uniform(.88, 1.12, (5, 1)) + town.uniform(-9, 9, (5, 3)),
+                           parking=rng.random() < .5, key=int(rng.integers(2**31)))
 
-# %% ../nbs/02_toycity.ipynb #7366ba29
+# %% ../nbs/02_toycity.ipynb #b7e7a86a
 _GLASS, _DARK, _METAL = np.array((52, 66, 80.)), np.array((26, 26, 30.)), np.array((118, 121, 125.))
-_KINDS = dict(  # width, places of the wheels, panes (strips of the profile), profile from rear to front (z y z y ...)
-    car=(1.8, (.85, 3.4), (2, 4), '0 .3 0 .86 .3 .98 .85 1.44 2.3 1.48 3.1 1 4.15 .8 4.3 .3'),
-    van=(1.95, (.9, 3.9), (2, 4), '0 .35 0 1.05 .05 1.15 .3 1.95 3.2 1.98 4.1 1.2 4.8 1 4.9 .35'),
-    truck=(2.5, (1.3, 2.4, 6.9), (5,), '0 .75 0 3.6 5.9 3.6 6 3.3 6.6 3.2 7.8 2.8 8.1 1.6 8.2 .5'),
-    bus=(2.55, (2.6, 8.4), (), '0 .35 0 2.8 .25 3.05 10.7 3.05 11 2.75 11 .35'),
-    train=(2.4, (), (1, 5), '0 .3 0 1.25 .9 2.9 1.3 3.45 24.7 3.45 25.1 2.9 26 1.25 26 .3'))
-_TRIM = dict(  # s(ide), f(ace), R(ear) or F(ront only): from, to, low, high, color; side with a step: thin bars
-    car='s .9 1.95 1.02 1.36 g|s 2.05 2.75 1.02 1.33 g|s 1.98 2.02 .4 1 b|s .1 4.2 .3 .42 b|f 0 1 .3 .46 b|f .03 .2 .66 .8 L|'
-        'f .8 .97 .66 .8 L|F .25 .75 .5 .68 k',
-    van='s .5 1.6 1.2 1.75 g|s 1.75 3.2 1.2 1.75 g|s 1.66 1.7 .4 1.8 b|s .1 4.8 .35 .5 b|f 0 1 .35 .5 b|f .03 .16 .8 1.05 L|'
-        'f .84 .97 .8 1.05 L|F .2 .8 .6 .8 k',
+_KINDS = dict(  # width, radius and places of wheels, panes (strips of the profile), profile from rear to front (z y ...)
+    car=(1.8, .35, (.85, 3.4), (2, 4), '0 .3 0 .86 .3 .98 .85 1.44 2.3 1.48 3.1 1 4.15 .8 4.3 .3'),
+    truck=(2.5, .52, (1.3, 2.4, 6.9), (5,), '0 .75 0 3.6 5.9 3.6 6 3.3 6.6 3.2 7.8 2.8 8.1 1.6 8.2 .5'),
+    bus=(2.55, .52, (2.6, 8.4), (), '0 .35 0 2.8 .25 3.05 10.7 3.05 11 2.75 11 .35'),
+    train=(2.4, 0, (), (1, 5), '0 .3 0 1.25 .9 2.9 1.3 3.45 24.7 3.45 25.1 2.9 26 1.25 26 .3'))
+_TRIM = dict(  # s(ide), f(ace), R(ear) or F(ront): from, to, low, high, color (see _vehicle), step of thin bars if any
+    car='s .9 1.95 1.02 1.36 g|s 2.05 2.75 1.02 1.33 g|s 1.98 2.02 .4 1 b|s .1 4.2 .3 .42 b|f 0 1 .3 .46 b|'
+        'f .03 .2 .66 .8 L|f .8 .97 .66 .8 L|F .25 .75 .5 .68 k',
     truck='s 0 5.9 1 3.6 x|s .6 5.6 1.05 3.5 X .8|s 0 5.9 1 1.14 r|s 5.9 6.1 .6 3.3 k|s 6.8 7.7 1.75 2.6 g|R 0 1 1 3.6 X|'
-          'R .03 .97 1.06 3.5 x|R .48 .52 1.06 3.5 k|R .2 .23 1.1 3.4 m|R .77 .8 1.1 3.4 m|R 0 1 .78 1 y|F .1 .9 .75 1.35 k|'
-          'F .3 .7 1.4 1.5 w|f .02 .18 .8 .98 L|f .82 .98 .8 .98 L',
+          'R .03 .97 1.06 3.5 x|R .48 .52 1.06 3.5 k|R .2 .23 1.1 3.4 m|R .77 .8 1.1 3.4 m|R 0 1 .78 1 y|'
+          'F .1 .9 .75 1.35 k|F .3 .7 1.4 1.5 w|f .02 .18 .8 .98 L|f .82 .98 .8 .98 L',
     bus='s .3 10.6 1.25 2.5 g|s 1.7 10 1.25 2.5 b 1.5|s .3 10.7 .45 .7 w|s 8.9 9.9 .4 2.5 g|s 9.37 9.43 .4 2.5 k|'
         'R .08 .92 1.45 2.45 g|F .08 .92 .95 2.45 g|f .25 .75 2.52 2.8 A|f .1 .9 .45 .75 b|f .04 .14 .8 1.2 L|f .86 .96 .8 1.2 L',
-    train='s .6 25.4 1.3 2.55 g|s .2 25.8 2.6 3 w|s .1 25.9 .3 .62 k|s 2 24.5 1.3 2.55 w 1.75|s 8.2 8.7 .4 3.4 k|s 17.2 17.7 .4 3.4 k|'
-          's 4.2 5.5 .5 2.5 X|s 12.6 13.9 .5 2.5 X|s 21.2 22.5 .5 2.5 X|f .06 .94 .35 .6 k|f .1 .24 .8 .98 L|f .76 .9 .8 .98 L|f .3 .7 .95 1.2 A')
-_PAINT = {k: np.array(v.split(), float).reshape(-1, 3) for k, v in dict(
-    car='178 30 34 36 70 140 205 207 212 46 48 54 232 230 224 84 110 96 150 100 62 110 120 132', truck='236 236 230 214 128 48 70 96 150 128 140 90',
-    bus='236 184 40 206 62 44 228 120 40', train='186 36 46 28 116 104 54 76 150', cargo='232 232 226 196 60 50 60 110 150 220 190 80').items()}
-
-def _hull(profile, panes, color, x, z0, away):
-    "A body from its side view: strips across, far ones first, then the side that the camera sees."
-    p = profile.copy()
-    p[:, 0] = z0 + (p[:, 0] if away else p[:, 0].max() - p[:, 0])
-    strips = [_Part(np.array([[(x[0], *a[::-1]), (x[1], *a[::-1]), (x[1], *b[::-1]), (x[0], *b[::-1])]]), _GLASS if i in panes else color)
-              for i, (a, b) in enumerate(zip(p, p[1:]))]
-    strips.sort(key=lambda s: -s.points[..., 2].mean())
-    side = np.stack([np.full(len(p), x[0] if sum(x) > 0 else x[1]), p[:, 1], p[:, 0]], -1)
-    return strips + [_Part(side[None], color)]
+    train='s .6 25.4 1.3 2.55 g|s .2 25.8 2.6 3 w|s .1 25.9 .3 .62 k|s 2 24.5 1.3 2.55 w 1.75|s 8.2 8.7 .4 3.4 k|'
+          's 17.2 17.7 .4 3.4 k|s 4.2 21.3 .5 2.5 X 4.1|f .06 .94 .35 .6 k|f .1 .24 .8 .98 L|f .76 .9 .8 .98 L|f .3 .7 .95 1.2 A')
+_PAINT = dict(car=_rgb('178 30 34 36 70 140 205 207 212 46 48 54 232 230 224 84 110 96 150 100 62 110 120 132'),
+              truck=_rgb('236 236 230 214 128 48 70 96 150 128 140 90'), bus=_rgb('236 184 40 206 62 44 228 120 40'),
+              train=_rgb('186 36 46 28 116 104 54 76 150'), cargo=_rgb('232 232 226 196 60 50 60 110 150 220 190 80'))
 
 def _vehicle(kind, x, z, away, rng, band):
     "A car, truck, bus or train that stands at z and beyond, seen from behind or coming towards us."
-    form = 'van' if kind == 'car' and rng.random() < .25 else kind
-    width, wheels, panes, profile = _KINDS[form]
-    profile = np.array(profile.split(), float).reshape(-1, 2)
-    color, cargo = (rng.choice(_PAINT[k])*rng.uniform(.85, 1.1) for k in (kind, 'cargo'))
-    (length, height), xs = profile.max(0), (x - width/2, x + width/2)
-    near, eps, r = (xs[0], -.01, .52) if x > 0 else (xs[1], .01, .52)
-    if kind == 'car': r = .35
+    (width, r, wheels, panes, profile), trim = _KINDS[kind], map(str.split, _TRIM[kind].split('|'))
+    p, (color, cargo) = np.reshape(profile.split(), (-1, 2)).astype(float), (rng.choice(_PAINT[k]) for k in (kind, 'cargo'))
+    p[:, 1] *= rng.uniform(.96, 1.18) if kind == 'car' else 1
+    xs, length, tall = (x - width/2, x + width/2), p[-1, 0], p[:, 1].max()/max(map(float, profile.split()[1::2]))
+    near, eps = (xs[0], -.01) if x > 0 else (xs[1], .01)
     along = (lambda a: z + a) if away else (lambda a: z + length - a)
-    lamp = np.array((214, 24, 30) if away else (255, 250, 226))
-    colors = dict(b=color*.8, g=_GLASS, k=_DARK*1.3, m=_METAL, w=(238, 234, 222), x=cargo, X=cargo*.88 if kind == 'truck' else color*1.25,
-                  r=(190, 40, 40), y=(235, 215, 60), L=lamp, A=(255, 176, 40))
-    parts = _box((xs[0] + .12, xs[1] - .12), (.08, .6), (z + .15, z + length - .2), _DARK) + _hull(profile, panes, color, xs, z, away)
+    colors = dict(b=color*.8, g=_GLASS, k=_DARK*1.3, m=_METAL, w=(238, 234, 222), x=cargo, r=(190, 40, 40), y=(235, 215, 60), A=(255, 176, 40),
+                  X=cargo*.88 if kind == 'truck' else color*1.25, L=(214, 24, 30) if away else (255, 250, 226))
+    p[:, 0] = along(p[:, 0])
+    hull = [_Part(_poly(*((u, *q[::-1]) for u, q in zip((*xs, *xs[::-1]), (a, a, b, b)))), _GLASS if i in panes else color)
+            for i, (a, b) in enumerate(zip(p, p[1:]))]        # strips across the body, far ones first, then its side
+    hull = sorted(hull, key=lambda s: -s.points[..., 2].mean()) + [_Part(_poly(*((near, y, a) for a, y in p)), color)]
+    parts = _box((xs[0] + .12, xs[1] - .12), (.08, .6), (z + .15, z + length - .2), _DARK) + hull
     parts += [_Part(_rect((s, s + .28), (0, .5), z + .1), _DARK) for s in (xs[0] + .1, xs[1] - .38)]
-    for a in wheels:
-        for q, c in ((r, _DARK), (r*.55, _METAL*1.2)):
-            d = _disc(along(a), r, q, n=14)
-            parts.append(_Part(np.stack([np.full(len(d), near + 2*eps), d[:, 1], d[:, 0]], -1)[None], c, q == r))
-    for where, a, b, low, high, c, *step in map(str.split, _TRIM[form].split('|')):
-        a, b, y = float(a), float(b), (float(low), float(high))
-        if step: a, b = (s := np.arange(a, b, float(step[0]))), s + .12
+    parts += [_Part(_poly(*((near + 2*eps, v, u) for u, v in _disc(along(a), r, r*q))), c, q == 1) for a in wheels for q, c in ((1, _DARK), (.55, _METAL*1.2))]
+    for where, a, b, low, high, c, *step in trim:
+        a, b, y = float(a), float(b), (float(low)*tall, float(high)*tall)
+        if step: a, b = (s := np.arange(a, b, float(step[0]))), s + (1.2 if c == 'X' and kind == 'train' else .12)
         if where == 's': parts.append(_panel(colors[c], near + eps, y, (along(a), along(b))))
         elif where == 'f' or (where == 'R') == away: parts.append(_panel(colors[c], (xs[0] + a*width, xs[0] + b*width), y, z - .02, glow=c in 'LA'))
-    plate = _Thing('license plate', band, z - .01, [_panel((236, 236, 226), (x - .26, x + .26), (.5, .62), z - .04)._replace(solid=True)])
+    plate = _Thing('license plate', band, z - .01, [_Part(_rect((x - .26, x + .26), (.5, .62), z - .04), (236, 236, 226))])
     return [_Thing(kind, band, z, parts)] + [plate]*(kind != 'train')
 
-# %% ../nbs/02_toycity.ipynb #d486c457
+# %% ../nbs/02_toycity.ipynb #314657b3
 _BIKES = dict(
     bicycle='d -.55 .36 .36 -|d .55 .36 .36 -|o -.55 .36 .36 k|o .55 .36 .36 k|l -.55 .36 -.14 .86 .075 c|l -.1 .32 .42 .88 .075 c|'
             'l -.14 .84 .42 .9 .075 c|l -.55 .36 -.1 .32 .075 c|l -.1 .32 -.18 .95 .075 c|l .55 .36 .38 1.05 .075 c|'
-            'l -.34 .98 -.04 .98 .09 k|l .26 1.06 .5 1.1 .07 k|d -.1 .32 .1 m|d -.55 .36 .05 m|d .55 .36 .05 m',
-    motorcycle='d -.68 .33 .33 k|d .68 .33 .33 k|d -.68 .33 .17 m!|d .68 .33 .17 m!|p -.5 .22 .3 .22 .4 .6 -.5 .6 n|l .68 .33 .42 1.12 .1 m|'
+            'l -.34 .98 -.04 .98 .09 k|l .26 1.06 .5 1.1 .07 k|d -.1 .32 .1 m',
+    motorcycle='d -.68 .33 .33 k|d .68 .33 .33 k|d -.68 .33 .17 m!|d .68 .33 .17 m!|p -.5 .22 .3 .22 .4 .6 -.5 .6 m|l .68 .33 .42 1.12 .1 m|'
                'p -.9 .86 -.6 .5 .35 .5 .62 .8 .3 1.02 -.1 .78 -.7 .92 c|l -.75 .9 -.05 .82 .15 k|p .4 .98 .62 .92 .42 1.34 w|d .62 .88 .1 L!')
 _RIDER = ('l -.18 .98 .14 .62 .2 t|l .14 .64 -.02 .24 .16 t|l -.06 .24 .16 .24 .1 k|l -.18 .92 .08 1.5 .42 s|l .08 1.42 .42 1.1 .14 a|'
           'd .16 1.7 .16 f|p -.04 1.7 .36 1.74 .3 1.9 .14 1.95 -.01 1.86 h')
 
-def _dress(rng, *ranges): return [rng.integers(low, high, 3).astype(float) for low, high in ranges]
+def _clothes(rng):
+    "Colours of a person, and of a two-wheeler (c)."
+    shirt, legs, hair, c = (rng.integers(low, high, 3).astype(float) for low, high in ((30, 245), (25, 120), (20, 220), (30, 235)))
+    return dict(s=shirt, a=shirt*.8, d=shirt*.9, l=legs, t=legs*.8, h=hair, b=shirt[::-1], k=_DARK, f=_rgb('228 184 152')[0]*rng.uniform(.5, 1), c=c,
+                m=_METAL, w=(130, 165, 185), L=(255, 245, 215))
 
-def _person(rng, step=0.):
-    "Shapes of a person; `step` (radians) swings arms and legs."
-    (shirt, legs), hair = _dress(rng, (30, 240), (25, 120)), rng.integers(15, 130)*np.array((1, .8, .6))
+def _person(rng, x, z, step=0.):
+    "A person as parts; `step` (radians) swings arms and legs."
     s, hem, k = .24*np.sin(step), rng.choice((.78, .5)), rng.uniform(.88, 1.06)
     bag = f'|l {.32 - s} .85 {.32 - s} .5 .26 b' if rng.random() < .3 else ''
     text = (f'l -.08 .88 {-.1 - s} .04 .18 t|l .08 .88 {.1 + s} .04 .18 l|l {-.17 - s} .03 {.02 - s} .03 .08 k|l {.03 + s} .03 {.22 + s} .03 .08 k|'
             f'p -.23 {hem} .23 {hem} .27 1.4 .14 1.5 -.14 1.5 -.27 1.4 s|p .05 {hem} .23 {hem} .27 1.4 .14 1.5 d!|'
             f'l -.25 1.42 {-.31 + s} .82 .13 a|l .25 1.42 {.31 - s} .82 .13 a|d 0 1.63 .14 f|d 0 1.7 {rng.choice((.13, .16))} h{bag}')
-    skin = np.array((228, 184, 152))*rng.uniform(.5, 1)
-    colors = dict(t=legs*.8, l=legs, k=_DARK, s=shirt, d=shirt*.88, a=shirt*.8, f=skin, h=hair, b=shirt[::-1])
-    return [(p*k, *rest) for p, *rest in _shapes(text, colors)]
+    return [p._replace(points=(p.points - (x, 0, z))*k + (x, 0, z)) for p in _stand(text, _clothes(rng), x, z)]
 
 def _bike(kind, x, z, yaw, rng, band, rider=False):
     "A bicycle or motorcycle, perhaps with its rider, as things."
-    c, shirt, helmet = _dress(rng, (30, 235), (40, 245), (30, 245))
-    colors = dict(c=c, k=_DARK, m=_METAL*1.1, n=_METAL*.6, w=(130, 165, 185), L=(255, 245, 215), t=shirt*.4, s=shirt, a=shirt*.8, h=helmet,
-                  f=np.array((228, 184, 152))*rng.uniform(.5, 1))
-    things = [_Thing(kind, band, z, _stand(_shapes(_BIKES[kind], colors), x, z, yaw))]
-    return things + [_Thing('rider', band, z - .01, _stand(_shapes(_RIDER, colors), x, z - .02, yaw))]*rider
+    colors = _clothes(rng)
+    return [_Thing(kind, band, z, _stand(_BIKES[kind], colors, x, z, yaw))] + [_Thing('rider', band, z - .01, _stand(_RIDER, colors, x, z - .02, yaw))]*rider
 
-# %% ../nbs/02_toycity.ipynb #f269cc7e
+# %% ../nbs/02_toycity.ipynb #fab64540
 def _tree(rng, style, x, z, band, bush=False):
     "A tree, a conifer or a bush: a trunk and ragged blobs of leaves, shaded from dark to sunlit."
-    leaf = style.leaf + rng.integers(-18, 22, 3) + rng.integers(-12, 24)
+    leaf, conifer = style.leaf + rng.integers(-18, 22, 3) + rng.integers(-12, 24), not bush and rng.random() < style.conifers
     h, r = (rng.uniform(.5, .8), rng.uniform(.7, 1.1)) if bush else (rng.uniform(3.6, 5.2), rng.uniform(1.6, 2.3))
-    bark = np.array((92, 72, 56))*rng.uniform(.7, 1.2) if style.leaf[1] < 140 else np.array((205, 200, 190))
-    shapes = [] if bush else [(_limb(0, 0, 0, h, .3), bark), (_limb(.09, 0, .09, h, .1), bark*.75, False)]
-    if not bush and rng.random() < style.conifers:
-        for i, y in enumerate(np.linspace(1.2, h + 2.4, 7)):
-            w = r*.75*(1 - i/8)*rng.uniform(.9, 1.1)
-            shapes += [(np.array([(-w, y), (-.4*w, y + .1), (.1*w, y - .15), (.5*w, y + .1), (w, y), (.12, y + 1.9), (-.12, y + 1.9)]), leaf*(.62 + .06*i)),
-                       (np.array([(-w*.8, y + .15), (-.2*w, y + .2), (-.06, y + 1.8)]), leaf*(.8 + .06*i), False)]
-        return _Thing('vegetation', band, z, _stand(shapes, x, z))
-    for k in np.linspace(.58, 1.3, 12 if bush else 30):
+    bark = _rgb('92 72 56')[0]*rng.uniform(.7, 1.2) if style.leaf[1] < 140 else np.array((205, 200, 190))  # birches are white
+    parts = [] if bush else _stand(f'l 0 0 0 {h} .3 b|l .09 0 .09 {h} .1 d!', dict(b=bark, d=bark*.75), x, z)
+    for i, k in enumerate(np.linspace(.58, 1.3, 12 if bush else 8 if conifer else 30)):
+        if conifer:
+            w, y = r*.75*(1 - i/9)*rng.uniform(.9, 1.1), 1.2 + (h + 1.4)*i/7
+            parts += _stand(f'p {-w} {y} 0 {y - .2} {w} {y} 0 {y + 2} l|p {-w*.8} {y + .1} {-.2*w} {y} 0 {y + 1.9} h!', dict(l=leaf*k, h=leaf*(k + .12)), x, z)
+            continue
         a, d = rng.uniform(0, 2*np.pi), r*np.sqrt(rng.random())*(1.35 - .6*k)
-        cx, cy = d*np.cos(a) + np.sign(style.sun[0])*r*.45*(k - .7), h + d*.75*np.sin(a) + r*.7*(k - .75)
-        blob = _disc(cx, cy, r*rng.uniform(.26, .46)*rng.uniform(.7, 1.15, 11), n=11)
-        shapes.append((np.maximum(blob, (-99, .02)), leaf*k*rng.uniform(.94, 1.06)))
-    return _Thing('vegetation', band, z, _stand(shapes, x, z))
+        cx, cy = x + d*np.cos(a) + np.sign(style.to_sun[0])*r*.45*(k - .7), h + d*.75*np.sin(a) + r*.7*(k - .75)
+        blob = np.maximum(_disc(cx, cy, r*rng.uniform(.26, .46)*rng.uniform(.7, 1.15, 11), n=11), (-99, .02))
+        parts.append(_Part(np.insert(blob, 2, z, 1)[None], leaf*k*rng.uniform(.94, 1.06)))
+    return _Thing('vegetation', band, z, parts)
 
-def _windows(style, x, side, y, z, w, h, frame, shutters):
-    "Windows [K] on a front at x, at heights y and places z: shutters, frame, panes, the sky in the glass, a bar."
-    at = lambda c, low, high, left, right, lift: _panel(c, x - side*.015*lift, (y + low, y + high), (z + left, z + right))
-    parts = [] if shutters is None else [at(shutters, 0, h, s*w - .3, s*w + .3, 1) for s in (-.78, .78)]
-    return parts + [at(frame, -.16, h + .1, -w/2 - .1, w/2 + .1, 2), at(_GLASS, 0, h, -w/2, w/2, 3),
-                    at(_GLASS*.5 + np.array(style.sky[1])*.3, h*.62, h, -w/2, w/2, 4), at(frame, 0, h, -.04, .04, 5)]
+def _windows(style, x, side, y, z, w, h, frame):
+    "Windows [K] on a front at x, at heights y and places z: frame, panes, the sky in the glass, a bar."
+    sky = _GLASS*.5 + np.array(style.horizon)*.3
+    rows = (frame, -.16, h + .1, -w/2 - .1, w/2 + .1), (_GLASS, 0, h, -w/2, w/2), (sky, h*.62, h, -w/2, w/2), (frame, 0, h, -.04, .04)
+    return [_panel(c, x - side*.015*i, (y + low, y + high), (z + a, z + b)) for i, (c, low, high, a, b) in enumerate(rows, 1)]
 
 def _roof(rng, x, side, z, length, h, wall):
-    "A pitched roof with its gable, rows of tiles and perhaps a chimney."
-    mid, ridge, tile = x + side*4, h + rng.uniform(2, 3.4), rng.choice(((150, 78, 58), (120, 66, 56), (96, 92, 96), (134, 92, 70)))
-    slope = lambda a, b: np.array([[(x + side*(4.3*s - .3), h + (ridge - h)*s, e) for s, e in ((a, z), (a, z + length), (b, z + length), (b, z))]])
-    chimney = _box((mid - .4, mid + .4), (h, ridge + .7), (z + length*.6, z + length*.6 + .7), tile*.8) if rng.random() < .6 else []
-    return chimney + [_Part(slope(0, 1), tile), *(_Part(slope(s, s + .04), tile*.86, False) for s in np.linspace(.15, .8, 4)),
-                      _Part(np.array([[(x, h, z), (x + side*8, h, z), (mid, ridge, z)]]), wall*.96)]
+    "A pitched roof with its gable, rows of tiles and a chimney."
+    mid, ridge, tile = x + side*4, h + rng.uniform(2, 3.4), rng.choice(_rgb('150 78 58 120 66 56 96 92 96 134 92 70'))
+    slope = lambda a, b: _poly(*((x + side*(4.3*s - .3), h + (ridge - h)*s, e) for s, e in ((a, z), (a, z + length), (b, z + length), (b, z))))
+    return _box((mid - .4, mid + .4), (h, ridge + .7), (z + length*.6, z + length*.6 + .7), tile*.8) + [
+        _Part(slope(0, 1), tile), *(_Part(slope(s, s + .04), tile*.86, False) for s in (.15, .4, .65, .85)),
+        _Part(_poly((x, h, z), (x + side*8, h, z), (mid, ridge, z)), wall*.96)]
 
 def _building(rng, style, x, z, length, side, band):
     "A house whose front stands along the street at x: windows, a shop or a door, beams or balconies, a roof."
-    floors, tall, wall = rng.integers(2, 5), rng.uniform(2.9, 3.3), rng.choice(style.walls)*rng.uniform(.92, 1.06)
-    kind = rng.choice(['plaster', 'shutters', 'modern', 'timber', 'brick'], p=[.3, .2, .2, .15, .15])
-    if kind == 'timber': wall = np.array((232, 222, 200.))
+    kind, (floors, tall) = rng.choice(['plaster', 'modern', 'timber', 'brick'], p=[.4, .25, .15, .2]), (rng.integers(2, 5), rng.uniform(2.9, 3.3))
+    wall = _rgb('232 222 200')[0] if kind == 'timber' else rng.choice(style.walls)*rng.uniform(.92, 1.06)
     h, zs, front, frame = .5 + tall*floors, (z, z + length), x - side*.01, np.minimum(wall*1.16 + 12, 250)
-    parts = [] if kind == 'modern' else _roof(rng, x, side, z, length, h, wall)
-    parts += _box((x, x + side*8), (0, h), zs, wall)
-    if kind == 'brick': parts.append(_panel(wall*.86, x - side*.005, (ys := np.arange(.5, h, .5), ys + .09), zs))
+    parts = ([] if kind == 'modern' else _roof(rng, x, side, z, length, h, wall)) + _box((x, x + side*8), (0, h), zs, wall)
+    if kind == 'brick': parts.append(_panel(wall*.86, front, (ys := np.arange(.5, h, .5), ys + .09), zs))
     parts += [_panel(wall*.72, front, (0, .55), zs), _panel(frame, front, (h - .35, h), zs)]
-    n = max(2, int(length/(3.2 if kind == 'modern' else 2.5)))
-    at = z + (np.arange(n) + .5)*length/n
-    cols, rows = np.tile(at, floors - 1), np.repeat(1.4 + np.arange(1, floors)*tall, n)
-    shutters = _dress(rng, (40, 170))[0] if kind == 'shutters' else None
-    w, hw = (2.4, 1.5) if kind == 'modern' else (1.05, 1.65)
-    parts += _windows(style, x, side, rows, cols, w, hw, frame, shutters)
-    lit = rng.random(len(rows)) < style.sky[8]
-    if lit.any(): parts.append(_panel((255, 208, 120), x - side*.1, (rows[lit], rows[lit] + hw), (cols[lit] - w/2, cols[lit] + w/2), glow=True))
-    if kind == 'timber':
-        beam, y = np.array((92, 62, 46.)), .5 + np.arange(1, floors)*tall
-        parts += [_panel(beam, x - side*.02, (y - .1, y + .2), zs), _panel(beam, x - side*.02, (.5, h), (at + length/n/2 - .1, at + length/n/2 + .1))]
-    if kind == 'modern' and rng.random() < .6:
-        for k in range(1, floors): parts += _box((x, x - side*.7), (.4 + k*tall, 1.3 + k*tall), (z + .5, z + length*.45), wall*.8)
-    return _Thing('building', band, z, parts + _street_front(rng, style, x, side, z, length, at, w, hw, frame, shutters))
+    n, (w, hw) = max(2, int(length/(3.2 if kind == 'modern' else 2.5))), (2.4, 1.5) if kind == 'modern' else (1.05, 1.65)
+    at, lit, y = z + (np.arange(n) + .5)*length/n, style.lit > .3, .5 + np.arange(1, floors)*tall
+    cols, rows = np.tile(at, floors - 1), np.repeat(y + .9, n)
+    parts += _windows(style, x, side, rows, cols, w, hw, frame)
+    if (on := rng.random(len(rows)) < style.lit).any():
+        parts.append(_panel((255, 208, 120), x - side*.1, (rows[on], rows[on] + hw), (cols[on] - w/2, cols[on] + w/2), glow=True))
+    beam, half = _rgb('92 62 46')[0], length/n*.4
+    if kind == 'timber': parts += [_panel(beam, x - side*.02, (y - .1, y + .2), zs), _panel(beam, x - side*.02, (.5, h), (at + half, at + half + .3))]
+    if kind == 'modern': parts += [p for v in y for p in _box((x, x - side*.7), (v - .1, v + .8), (z + .5, z + length*.45), wall*.8)]
+    if rng.random() < .5:   # a shop under its awning; else windows and a door
+        color, (a, b) = _clothes(rng)['s'], (z + .4, z + length - .4)
+        return _Thing('building', band, z, parts + [_panel(_DARK*1.8, x - side*.015, (.3, 2.7), (at - half - .1, at + half + .1)),
+            _panel((255, 226, 170) if lit else _GLASS*1.25, x - side*.03, (.5, 2.6), (at - half, at + half), glow=lit), _panel(color*.8, x - side*.05, (2.75, 3.2), (a, b)),
+            _Part(_poly((x, 2.8, a), (x, 2.8, b), (x - side*1.1, 2.35, b), (x - side*1.1, 2.35, a)), color)])
+    door = [_panel(c, x - side*r, (0, 2.5 - r), (at[0] - .7 + 2*r, at[0] + .7 - 2*r)) for c, r in ((frame, .03), (_clothes(rng)['l'], .08))]
+    return _Thing('building', band, z, parts + _windows(style, x, side, np.full(n - 1, 1.4), at[1:], w, hw, frame) + door)
 
-def _street_front(rng, style, x, side, z, length, at, w, hw, frame, shutters):
-    "The ground floor of a house: shop windows under an awning, or a door and windows."
-    if rng.random() < .5:
-        color, half = _dress(rng, (50, 220))[0], length/len(at)*.4
-        awning = np.array([[(x, 2.8, z + .4), (x, 2.8, z + length - .4), (x - side*1.1, 2.35, z + length - .4), (x - side*1.1, 2.35, z + .4)]])
-        return [_panel(_DARK*1.8, x - side*.015, (.3, 2.7), (at - half - .1, at + half + .1)),
-                _panel((255, 226, 170) if style.sky[8] > .3 else _GLASS*1.25, x - side*.03, (.5, 2.6), (at - half, at + half), glow=style.sky[8] > .3),
-                _panel(color*.8, x - side*.05, (2.75, 3.2), (z + .3, z + length - .3)), _Part(awning, color)]
-    door = [_panel(c, x - side*lift, (0, top), (at[0] - half, at[0] + half)) for c, lift, top, half in ((frame, .03, 2.5, .65), (_dress(rng, (30, 130))[0], .05, 2.35, .5))]
-    return _windows(style, x, side, np.full(len(at) - 1, 1.4), at[1:], w, hw, frame, shutters) + door
-
-# %% ../nbs/02_toycity.ipynb #cbc3670f
+# %% ../nbs/02_toycity.ipynb #df2be4c5
 def _barrier(kind, rng, x, z, length, side, band):
     "A wall of stones or a fence of pickets along the street."
-    h, zs = rng.uniform(1.5, 2.2), (z, z + length)
+    h, zs, tone = rng.uniform(1.5, 2.2), (z, z + length), rng.uniform(.88, 1.1)
     if kind == 'wall':
-        c = np.array(((168, 152, 130), (150, 84, 68), (148, 148, 146), (190, 178, 150))[rng.integers(4)])*rng.uniform(.85, 1.1)
+        c = rng.choice(_rgb('168 152 130 150 84 68 148 148 146 190 178 150'))*tone
         i, j = (a.ravel() for a in np.meshgrid(np.arange(int(length/.9)), np.arange(int(h/.36))))
-        stones = _rect(x - side*.02, (j*.36 + .03, j*.36 + .34), (z + i*.9 + .03 + j % 2*.4, z + i*.9 + .86 + j % 2*.4))
-        tone = rng.integers(0, 3, len(i))
-        parts = _box((x, x + side*.35), (0, h), zs, c*.8) + [_Part(stones[tone == k], c*(.92, 1., 1.1)[k], False) for k in range(3)]
+        stones, shade = _rect(x - side*.02, (j*.36 + .03, j*.36 + .34), (z + i*.9 + .03 + j % 2*.4, z + i*.9 + .86 + j % 2*.4)), rng.integers(0, 3, len(i))
+        parts = _box((x, x + side*.35), (0, h), zs, c*.8) + [_Part(stones[shade == k], c*(.92 + .09*k), False) for k in range(3)]
         return _Thing(kind, band, z, parts + _box((x - side*.06, x + side*.4), (h, h + .14), zs, c*1.12))
-    c = np.array(((130, 94, 62), (58, 74, 66), (232, 230, 222), (70, 72, 78))[rng.integers(4)])*rng.uniform(.9, 1.1)
-    a, posts, wide = np.arange(z, z + length - .1, .32), np.arange(z, z + length, 3.), rng.uniform(.1, .2)
-    parts = [_Part(_rect(x, (0, h), zs), None)] + [_panel(c*.8, x, (b, b + .12), zs) for b in (.3, h - .4)]
-    return _Thing(kind, band, z, parts + [_panel(c, x - side*.02, (.05, h), (a, a + wide)), _Part(_rect(x - side*.03, (0, h + .12), (posts, posts + .22)), c*.9)])
+    c, a, posts = rng.choice(_rgb('130 94 62 58 74 66 232 230 222 70 72 78'))*tone, np.arange(z, z + length - .1, .32), np.arange(z, z + length, 3.)
+    return _Thing(kind, band, z, [_Part(_rect(x, (0, h), zs), None), *(_panel(c*.8, x, (b, b + .12), zs) for b in (.3, h - .4)),
+                                  _panel(c, x - side*.02, (.05, h), (a, a + rng.uniform(.1, .2))), _Part(_rect(x - side*.03, (0, h + .12), (posts, posts + .22)), c*.9)])
 
-_RED, _WHITE = (200, 36, 40), (246, 246, 242)
-_SIGNS = ((15, _RED, _WHITE), (15, _WHITE, (28, 84, 180)), (4, _RED, _WHITE), (5, _WHITE, (245, 190, 30)), (9, _WHITE, _RED))  # corners + 1, rim, face
-
-def _sign(rng, y):
-    "Shapes of a traffic sign whose middle is at height y: round, triangular, square, octagonal, or a direction sign."
-    n, rim, color = _SIGNS[rng.integers(len(_SIGNS))]
-    if rng.random() < .2:
-        color = ((30, 90, 180), (240, 196, 40))[rng.integers(2)]
-        return [(_limb(-.75, y, .75, y, .62), _WHITE), (_limb(-.7, y, .7, y, .52), color, False), (_limb(-.5, y, .4, y + .05, .09), _WHITE, False)]
-    mark = (_limb(-.2, y, .2, y, .12), _limb(0, y - .2, 0, y + .18, .13))[rng.integers(2)]
-    return [(_disc(0, y, .46, n=n), rim), (_disc(0, y, .36, n=n), color, False), (mark, _DARK if color[1] > 150 else _WHITE, False)]
+_SIGNS = ('d 0 Y .46 r|d 0 Y .36 w!|l -.2 Y .2 Y .12 k!', 'd 0 Y .46 w|d 0 Y .38 b!|l -.22 Y .22 Y .13 w!', 'n 0 Y .52 3 r|n 0 Y .36 3 w!|n 0 Y .12 9 k!',
+          'n 0 Y .5 4 w|n 0 Y .42 4 y!|n 0 Y .14 4 k!', 'n 0 Y .46 8 w|n 0 Y .4 8 r!|l -.24 Y .24 Y .16 w!',
+          'l -.75 Y .75 Y .62 w|l -.7 Y .7 Y .52 b!|l -.5 Y .4 Y .09 w!', 'l -.75 Y .75 Y .62 k|l -.7 Y .7 Y .52 y!|l -.5 Y .4 Y .09 k!')
 
 def _post(rng, style, x, z, band, kind):
     "A pole with traffic lights, one or two traffic signs, or a street lamp."
-    h, w, metal, inward = dict(light=3.3, sign=2.4, lamp=6.8)[kind], .18 if kind != 'sign' else .14, _METAL*rng.uniform(.6, 1.25), -np.sign(x)
-    pole = [(_limb(0, 0, 0, h, w), metal), (_limb(-w*.25, 0, -w*.25, h, w*.3), metal*1.2, False), (_limb(0, 0, 0, .5, w*1.6), metal*.9)]
-    heads = []
-    if kind == 'lamp':
-        pole += [(_limb(0, h, inward*1.7, h + .3, .15), metal), (_limb(inward*1.3, h + .2, inward*2.1, h + .34, .24), metal*.7)]
-        if style.sky[8] > .1: pole.append((_limb(inward*1.35, h + .1, inward*2.05, h + .24, .14), (255, 226, 160), False, True))
-    elif kind == 'sign': heads = [('traffic sign', _sign(rng, y)) for y in ((2.5, 1.6) if rng.random() < .4 else (2.5,))]
-    else:
-        on = rng.integers(3)
-        for px, py in ((0, h), (inward*1.9, h + 1.6)) if rng.random() < .3 else ((0, h),):
-            if px: pole += [(_limb(0, h, 0, h + 1.6, .16), metal), (_limb(0, h + 1.5, px, h + 1.7, .14), metal)]
-            lamps = [(_disc(px, py - .72 + .44*i, .19), c if i == on else (66, 62, 58), False, bool(i == on))
-                     for i, c in enumerate(((60, 230, 120), (255, 186, 40), (255, 60, 44)))]
-            heads.append(('traffic light', [(_limb(px, py - 1., px, py + .45, .58), (52, 56, 54)), (_limb(px, py - .96, px, py + .41, .5), (30, 34, 32), False), *lamps]))
-    return [_Thing('pole', band, z, _stand(pole, x, z))] + [_Thing(label, band, z - .02, _stand(shapes, x, z - .05)) for label, shapes in heads]
+    h, w, metal, to = dict(light=3.3, sign=2.4, lamp=6.8)[kind], .14 if kind == 'sign' else .18, _METAL*rng.uniform(.6, 1.25), -np.sign(x)
+    colors = dict(m=metal, n=metal*1.2, d=metal*.7, k=_DARK*1.2, e=_DARK*2, r=(200, 36, 40), w=(246, 246, 242), b=(28, 84, 180), y=(245, 190, 30),
+                  R=(255, 60, 44), Y=(255, 186, 40), G=(60, 230, 120), L=(255, 226, 160))
+    pole, heads = f'l 0 0 0 {h} {w} m|l {-w/4} 0 {-w/4} {h} {w/3} n!|l 0 0 0 .5 {w*1.6} m', []
+    if kind == 'lamp': pole += f'|l 0 {h} {to*1.7} {h + .3} .15 m|l {to*1.3} {h + .2} {to*2.1} {h + .34} .24 d' + f'|l {to*1.35} {h + .1} {to*2.05} {h + .24} .14 L!'*(style.lit > .1)
+    if kind == 'sign': heads = [('traffic sign', rng.choice(_SIGNS).replace('Y', str(y))) for y in ((2.5, 1.55) if rng.random() < .4 else (2.5,))]
+    if kind == 'light':
+        lamps = [k if i == rng.integers(3) else 'e' for i, k in enumerate('GYR')]
+        for u, v in ((0, h), (to*1.9, h + 1.6))[:1 + (rng.random() < .3)]:
+            if u: pole += f'|l 0 {h} 0 {h + 1.6} .16 m|l 0 {h + 1.5} {u} {h + 1.7} .14 m'
+            heads.append(('traffic light', f'l {u} {v - 1} {u} {v + .45} .58 e|l {u} {v - .96} {u} {v + .41} .5 k!' + ''.join(f'|d {u} {v - .72 + .44*i} .19 {k}!' for i, k in enumerate(lamps))))
+    return [_Thing('pole', band, z, _stand(pole, colors, x, z))] + [_Thing(label, band, z - .02, _stand(text, colors, x, z - .05)) for label, text in heads]
 
-# %% ../nbs/02_toycity.ipynb #c464d551
+# %% ../nbs/02_toycity.ipynb #70d3b161
 _CELL = 12.   # metres of street that are furnished together
 _LEFT, _RIGHT = (-12.4, -10.6, -8.3), (8.6, 6.8, 4.2)  # building line, edge of the grass, kerb
 _LANES = (    # who, metres between slots, x, metres a frame, seen up to (m)
-    (('car', 'bus', 'truck', 'car', 'bus'), 24., 0., .83, 90), (('car', 'truck', 'bus', 'car'), 24., -3.4, -.7, 90), (('train',), 56., -6.7, -.6, 90),
-    (('rider',), 15., 1.5, .5, 60), (('rider',), 30., -4.9, -.4, 60), (('person',), 6., 5.7, .09, 60), (('person',), 9., 5.0, -.08, 60), (('person',), 7., -9.4, -.07, 60))
+    (('car', 'bus', 'truck', 'car', 'bus'), 24., 0., .83, 90), (('car', 'truck', 'bus', 'car', None), 23., -3.4, -.7, 90),
+    (('train',), 56., -6.7, -.6, 90), (('rider',), 15., 1.5, .5, 60), (('rider',), 30., -4.9, -.4, 60),
+    (('person',), 6., 5.7, .09, 60), (('person',), 9., 5.0, -.08, 60), (('person',), 7., -9.4, -.07, 60))
 
 @lru_cache(1024)
 def _cell(city, sequence, seed, index):
     "All that stands still on one stretch of the street."
-    style = _style(city, sequence, seed)
+    style, z, things = _style(city, sequence, seed), index*_CELL, []
     rng = np.random.default_rng([style.key, index + 1000])
-    z, things = index*_CELL, []
     for side, (line, grass, kerb) in ((-1, _LEFT), (1, _RIGHT)):
-        b, lot, edge, cut = abs(line), rng.choice(['house', 'wall', 'fence'], p=[.5, .25, .25]), kerb + side*.4, rng.uniform(.45, .6) if rng.random() < .4 else 1
+        b, edge, lot, cut = abs(line), kerb + side*.4, rng.choice(['house', 'wall', 'fence'], p=[.5, .25, .25]), rng.choice((.45, .55, 1))
         back = 9*(lot != 'house')
         for a, length in ((0, cut), (cut, 1 - cut))[:1 + (cut < 1)]:
             things.append(_building(rng, style, line + side*(rng.uniform(0, .8) + back), z + a*_CELL, length*_CELL, side, b + 3 + back))
-        if back:
-            things += [_tree(rng, style, line + side*rng.uniform(2, 5), z + d, b + 3) for d in rng.uniform(0, _CELL, 3)]
-            things.append(_barrier(lot, rng, line, z, _CELL, side, b))
+        if back: things += [_tree(rng, style, line + side*rng.uniform(2, 5), z + d, b + 3) for d in rng.uniform(0, _CELL, 3)] + [_barrier(lot, rng, line, z, _CELL, side, b)]
         things += [_tree(rng, style, (line + grass)/2, z + rng.uniform(1, 11), b - 1, bush) for bush in (False, True) if rng.random() < .5]
-        posts = rng.permutation(['light', 'sign', 'lamp', 'sign', 'light'])
-        for kind, d in zip(posts, rng.uniform(0, 6, 2) + (0, 6)): things += _post(rng, style, edge, z + d, abs(edge), kind)
-        for d in rng.uniform(0, _CELL, 2):
-            things += _bike(rng.choice(['bicycle', 'motorcycle']), edge + side*.8, z + d, side*rng.uniform(50, 90), rng, abs(edge) + .8)
-        x, what = edge + side*1.9, rng.random()
-        if what < .2: things.append(_Thing('dynamic', abs(x), z + 5, _box((x - .3, x + .3), (0, 1.1), (z + 5, z + 5.5), rng.integers(40, 130, 3))))
-        elif what < .4: things.append(_Thing('static', abs(x), z + 5, _box((x - .25, x + .25), (0, .5), (z + 5, z + 6.6), (130, 96, 66))))
-        elif what < .5: things.append(_Thing('persongroup', abs(x), z + 6, sum((_stand(_person(rng), x + d, z + 6 - abs(d)) for d in (.6, -.5, .1)), [])))
+        for kind, d in zip(rng.permutation(['light', 'sign', 'lamp', 'sign', 'light']), rng.uniform(0, 6, 2) + (0, 6)):
+            things += _post(rng, style, edge, z + d, abs(edge), kind)
+        for d in rng.uniform(0, _CELL, 2): things += _bike(rng.choice(['bicycle', 'motorcycle']), edge + side*.8, z + d, side*rng.uniform(50, 90), rng, abs(edge) + .8)
+        x, what = edge + side*1.9, rng.choice(['dynamic', 'static', 'persongroup', None], p=[.2, .2, .1, .5])
+        box = ((x - .3, x + .3), (0, 1.1), (z + 5, z + 5.5)) if what == 'dynamic' else ((x - .25, x + .25), (0, .5), (z + 5, z + 6.6))
+        crowd = [p for d in (.6, -.5, .1) for p in _person(rng, x + d, z + 6 - abs(d))] if what == 'persongroup' else _box(*box, _clothes(rng)['l'])
+        if what: things.append(_Thing(what, abs(x), z + 5, crowd))
     if style.parking and rng.random() < .6: things += _vehicle(rng.choice(['car', 'truck'], p=[.7, .3]), 3.05, z + rng.uniform(0, 3), True, rng, 3.)
     if index % 4 == 1: things.append(_Thing('road', 97, z, [_panel((226, 226, 222), (a := np.arange(-5., 2., .9), a + .5), .01, (z + 2., z + 5.2))]))
-    patch, lid = rng.uniform(-5, 1), _disc(rng.uniform(-4.5, 1), z + 8, .35)
-    things.append(_Thing('road', 97.4, z, [_panel(style.grounds[0]*rng.uniform(.82, .94), (patch, patch + rng.uniform(.6, 1.4)), .005, (z + 1, z + rng.uniform(3, 9))),
-                                           _Part(np.insert(lid, 1, .006, 1)[None], style.grounds[0]*.7, False)]))
-    return things
+    u, lid = rng.uniform(-5, 1), np.insert(_disc(rng.uniform(-4.5, 1), z + 8, .35), 1, .006, 1)[None]
+    patch = _panel(style.grounds[0]*rng.uniform(.82, .94), (u, u + rng.uniform(.6, 1.4)), .005, (z + 1, z + rng.uniform(3, 9)))
+    return things + [_Thing('road', 98, z, [patch, _Part(lid, style.grounds[0]*.7, False)])]
 
 @lru_cache(4096)
 def _actor(city, sequence, seed, lane, index, phase):
-    "Who fills a slot of a moving lane, standing at z = 0, and its place in the slot."
+    "Who fills a slot of a moving lane: its place in the slot, and things that stand at z = 0."
     rng, (kinds, gap, x, speed, _) = np.random.default_rng([_style(city, sequence, seed).key, lane, index + 1000]), _LANES[lane]
-    place, kind = rng.uniform(.2, .6)*gap, rng.choice(kinds)
-    if kind == 'rider': return place, _bike(rng.choice(['bicycle', 'motorcycle'], p=[.65, .35]), x, 0, rng.uniform(38, 65)*np.sign(speed), rng, abs(x), True)
-    if kind != 'person': return place, _vehicle(kind, x, 0, speed > 0, rng, abs(x))
-    x += rng.uniform(-.8, .8)
-    return place, [_Thing('person', abs(x), 0, _stand(_person(rng, phase*np.pi/4), x, 0))]
+    place, kind = rng.uniform(.2, .6)*gap, kinds[rng.integers(len(kinds))]
+    if kind == 'rider': things = _bike(rng.choice(['bicycle', 'motorcycle'], p=[.65, .35]), x, 0, rng.uniform(38, 65)*np.sign(speed), rng, abs(x), True)
+    elif kind == 'person': things = [_Thing('person', abs(x), 0, _person(rng, x + rng.uniform(-.8, .8), 0, phase*np.pi/4))]
+    else: things = _vehicle(kind, x, 0, speed > 0, rng, abs(x)) if kind else []
+    return place, things
 
-def _movers(city, sequence, seed, t, here):
-    "Traffic and people in view of frame t as (thing, z of its origin)."
-    rows = []
-    for lane, (_, gap, x, speed, far) in enumerate(_LANES):
-        for i in range(int((here - 40 - speed*t)//gap), int((here + far - speed*t)//gap)):
-            place, things = _actor(city, sequence, seed, lane, i, (t + i) % 8 if gap < 10 else 0)
-            z = i*gap + place + speed*t
-            if lane or z - here > 10: rows += [(thing, z) for thing in things]
-    return rows
-
-# %% ../nbs/02_toycity.ipynb #bedd1fe9
+# %% ../nbs/02_toycity.ipynb #11dd19ed
 _NEAR, _FAR, _EYE, _ZOOM, _HORIZON = 1., 110., 1.6, .85, .44  # metres; focal length / width; share of the height
 
 def _ground(style, here):
     "Road, sidewalk, rails, grass: strips that run from the camera to the horizon."
-    z = here + np.geomspace(_NEAR, _FAR*1.3, 24)
-    def strip(a, b, color, y=0., solid=True):
-        p = [np.stack([np.full(24, v), np.full(24, y), z], -1) for v in (a, b)]
-        return _Part(np.concatenate([p[0], p[1][::-1]])[None], color, solid)
-    (asphalt, pavement, grass, bed, lot), white = style.grounds, np.array((228, 228, 224.))
+    z, (asphalt, pavement, grass, bed, lot), white = here + np.geomspace(_NEAR, _FAR*1.3, 24), style.grounds, np.array((228, 228, 224.))
+    def strip(a, b, color, y=.01, solid=False):
+        rim = np.stack(np.broadcast_arrays(np.repeat((a, b), 24), y, np.r_[z, z[::-1]]), -1)
+        return _Part(rim[None], color, solid)
     (_, grass0, kerb0), (_, grass1, kerb1) = _LEFT, _RIGHT
     inner, marks, slabs = kerb1 if style.parking else 2.2, here//6*6 + np.arange(0, 96, 6.), here//1.5*1.5 + np.arange(0, 45, 1.5)
-    lines = [strip(-5.1, -4.98, white, .01, False), strip(1.86, 1.98, white, .01, False), _panel(white, (-1.78, -1.62), .01, (marks, marks + 3))]
-    walk = lambda a, b, k: [strip(a, b, pavement), _panel(pavement*.86, (a, b), .01, (slabs, slabs + .06)),
-                            strip((a + b)/2 - .03, (a + b)/2 + .03, pavement*.88, .01, False), strip(k - .14, k + .14, pavement*1.15, .01)]
-    rails = [strip(-8.0, -5.25, bed)] + [strip(x, x + w, c, .01, False) for x in (-7.45, -6.0) for w, c in ((.2, bed*.7), (.09, _METAL*1.3))]
-    rows = [('terrain', [strip(-70, 70, grass)]), ('road', [strip(kerb0, inner, asphalt), *lines]), ('sidewalk', walk(grass0, kerb0, kerb0)),
-            ('sidewalk', walk(inner, grass1, inner)), ('rail track', rails)]
-    if style.parking: rows.append(('parking', [strip(2.05, 4.05, lot), _panel(white, (2.1, 4.), .01, (marks, marks + .12))]))
-    return [_Thing(label, 99, here, parts) for label, parts in rows]
+    rows = [('terrain', -70, 70, grass, []), ('road', kerb0, inner, asphalt, [strip(-5.1, -4.98, white), strip(1.86, 1.98, white), _panel(white, (-1.78, -1.62), .01, (marks, marks + 3))]),
+            *(('sidewalk', a, b, pavement, [_panel(pavement*.86, (a, b), .01, (slabs, slabs + .06)), strip((a + b)/2, (a + b)/2 + .06, pavement*.88), strip(k - .14, k + .14, pavement*1.15)])
+              for a, b, k in ((grass0, kerb0, kerb0), (inner, grass1, inner))),
+            ('rail track', -8., -5.25, bed, [strip(x, x + w, c) for x in (-7.45, -6.0) for w, c in ((.2, bed*.7), (.09, _METAL*1.3))])]
+    if style.parking: rows.append(('parking', 2.05, 4.05, lot, [_panel(white, (2.1, 4.), .01, (marks, marks + .12))]))
+    return [_Thing(label, 99, here, [strip(a, b, color, 0, True), *details]) for label, a, b, color, details in rows]
 
 @lru_cache(64)
 def _skyline(city, sequence, seed):
     "What closes the view at the end of the street: houses, a tower, trees."
     style = _style(city, sequence, seed)
-    rng, wall = np.random.default_rng([style.key, 7]), np.array((196, 184, 166.))
-    x = rng.uniform(-14, 10)
-    things = [_Thing('building', 97.6, 0, [_Part(_rect((x, x + 5), (0, 19), 0), wall), _panel(_DARK, (x + 1.8, x + 3.2), (14, 16.6), 0),
-                                           _Part(np.array([[(x - .4, 19, 0), (x + 5.4, 19, 0), (x + 2.5, 33, 0)]]), wall*(.5, .65, .7))])]
+    rng, tile, wall = np.random.default_rng([style.key, 7]), _rgb('130 78 62')[0], _rgb('196 184 166')[0]
+    tower = _stand('p 0 0 5 0 5 19 0 19 w|p -.4 19 5.4 19 2.5 33 r|p 1.8 14 3.2 14 3.2 16.6 1.8 16.6 k!', dict(w=wall, r=wall*(.5, .65, .7), k=_DARK), rng.uniform(-14, 10), 0)
+    things = [_Thing('building', 97.6, 0, tower)]
     for x in np.arange(-90, 90, 9.):
-        w, h, a, b = rng.uniform(8, 11), rng.uniform(6, 11), *(v.ravel() for v in np.meshgrid(np.arange(x + 1, x + 7, 2), (1.2, 4.)))
-        roof = np.array([[(x - .3, h, 0), (x + w + .3, h, 0), (x + w - 1.5, h + 3, 0), (x + 1.5, h + 3, 0)]])
-        things.append(_Thing('building', 97, 0, [_Part(_rect((x, x + w), (0, h), 0), rng.choice(style.walls)*.9), _Part(roof, np.array((130, 78, 62))*rng.uniform(.8, 1.1)),
-                                                 _panel(_GLASS*1.2, (a, a + 1), (b, b + 1.5), 0)]))
+        w, h = rng.uniform(8, 11), rng.uniform(6, 11)
+        house = f'p 0 0 {w} 0 {w} {h} 0 {h} w|p -.3 {h} {w + .3} {h} {w - 1.5} {h + 3} 1.5 {h + 3} r|' + '|'.join(f'l {a} {b} {a + 1} {b} 1.5 g!' for a in (1, 3, 5, 7) for b in (2, 4.8))
+        things.append(_Thing('building', 97, 0, _stand(house, dict(w=rng.choice(style.walls)*.9, r=tile*rng.uniform(.8, 1.1), g=_GLASS*1.2), x, 0)))
         if rng.random() < .5: things.append(_tree(rng, style, x + rng.uniform(0, 9), -1, 97))
     return things
 
@@ -424,93 +355,88 @@ def _scene(city, sequence, t, seed):
     "All things in view of frame t as (thing, z of its origin) in painting order, and the camera's place on the street."
     here, small = .8*t, ('person', 'rider', 'bicycle', 'motorcycle', 'pole', 'traffic light', 'traffic sign', 'license plate')
     rows = [(thing, 0.) for i in range(int(here//_CELL), int((here + _FAR)//_CELL)) for thing in _cell(city, sequence, seed, i)]
-    rows = [r for r in rows + _movers(city, sequence, seed, t, here) if r[0].z + r[1] < here + (60 if r[0].label in small else _FAR)]
+    for lane, (_, gap, x, speed, far) in enumerate(_LANES):
+        for i in range(int((here - 40 - speed*t)//gap), int((here + far - speed*t)//gap)):
+            place, things = _actor(city, sequence, seed, lane, i, (t + i) % 8 if gap < 10 else 0)
+            if lane or (z := i*gap + place + speed*t) - here > 10: rows += [(thing, i*gap + place + speed*t) for thing in things]
+    rows = [r for r in rows if r[0].z + r[1] < here + (60 if r[0].label in small else _FAR)]
     rows += [(thing, here + _FAR*1.12) for thing in _skyline(city, sequence, seed)]
     rows.sort(key=lambda r: (-round(r[0].band), -r[0].z - r[1]))
     return [(thing, 0.) for thing in _ground(_style(city, sequence, seed), here)] + rows, here
 
-# %% ../nbs/02_toycity.ipynb #7ae668d8
+# %% ../nbs/02_toycity.ipynb #852bed47
 def _project(points, size, curve):
     "Points in metres [N,3] seen from the camera, as (x, y) in pixels [N,2]."
     z = np.maximum(points[:, 2], _NEAR)
     k = _ZOOM*size[1]/z
     return np.stack([size[1]/2 + k*(points[:, 0] + curve*z*z/2), _HORIZON*size[0] + k*(_EYE - points[:, 1])], -1)
 
-def _shade(points, starts, parts, style):
+def _shade(points, starts, parts, count, style):
     "The colour of each polygon in this light and haze: the sun on its face, its distance; RGB, a list of lists."
-    _, low, tint, sun, ambient, haze, *_ = style.sky
     a, b, c = points[starts], points[starts + 1], points[starts + 2]
     n = np.cross(b - a, c - a)
     n *= (np.where((n*a).sum(1) > 0, -1, 1)/(np.linalg.norm(n, axis=1) + 1e-9))[:, None]
-    sizes = [len(p.points) for p in parts]
-    light = np.where(np.repeat([p.glow for p in parts], sizes), 1.1, ambient + sun*np.maximum(n @ style.sun, 0))
-    color = np.repeat(np.array([(0, 0, 0) if p.color is None else p.color for p in parts], float), sizes, 0)*light[:, None]*tint
-    far = 1 - np.exp(-np.maximum(a[:, 2:] - 5, 0)/haze)
-    return np.clip(color*(1 - far) + np.array(low)*far, 0, 255).astype(int).tolist()
+    light = np.where(np.repeat([p.glow for p in parts], count), 1.1, style.ambient + style.sun*np.maximum(n @ style.to_sun, 0))
+    color = np.repeat(np.array([(0, 0, 0) if p.color is None else p.color for p in parts], float), count, 0)*light[:, None]*style.tint
+    far = 1 - np.exp(-np.maximum(a[:, 2:] - 5, 0)/style.haze)
+    return np.clip(color*(1 - far) + np.array(style.horizon)*far, 0, 255).astype(int).tolist()
 
-def _shadows(points, spans, things, style, size):
+def _shadows(points, at, things, style, size):
     "How much light things leave on the ground: cast shadows, darkness under cars; float32 [H,W], 1 = full light."
-    cast, under = np.full(size, 255, np.uint8), np.full(size, 255, np.uint8)
-    for target, lean, value in ((cast, style.sun/style.sun[1], 255*(1 - .75*style.sky[3])), (under, np.zeros(3), 165)):
+    cast, under, k = np.full(size, 255, np.uint8), np.full(size, 255, np.uint8), max(3, size[0]//100 | 1)
+    for target, lean, value, outer in ((cast, style.to_sun/style.to_sun[1], 255*(1 - .75*style.sun), 90), (under, np.zeros(3), 165, 9)):
         xy = np.round(_project((points - points[:, 1:2]*lean)*(1, 0, 1), size, style.curve)*16).astype(np.int32)
-        for thing, (a, b) in zip(things, spans):
-            if thing.band < (9 if target is under else 90) and points[a, 2] < 70: cv2.fillConvexPoly(target, cv2.convexHull(xy[a:b]), value, 8, 4)
-    k = max(3, size[0]//100 | 1)
+        for thing, a, b in zip(things, at, at[1:]):
+            if thing.band < outer and points[a, 2] < 70: cv2.fillConvexPoly(target, cv2.convexHull(xy[a:b]), value, 8, 4)
     return cv2.blur(cast, (k, k//2 | 1)).astype(np.float32)*cv2.blur(under, (2*k + 1, k))/255**2
-
-def _paint(image, rows, style, here, size):
-    "Paint things onto the finer `image`; returns labelIds, instanceIds, the polygons and the light on the ground for size (h, w)."
-    (h, w), scale, things = size, image.shape[0]//size[0], [thing for thing, _ in rows]
-    parts = [p for thing in things for p in thing.parts]
-    count, corners = (np.array([p.points.shape[i] for p in parts]) for i in (0, 1))
-    points = np.concatenate([p.points.reshape(-1, 3) for p in parts])
-    spans = np.cumsum([0] + [len(thing.parts) for thing in things])              # things -> parts
-    ends = np.cumsum(np.repeat(corners, count)); starts = np.r_[0, ends[:-1]]    # polygons -> points
-    first = np.r_[0, np.cumsum(count)]                                           # parts -> polygons
-    at = np.r_[starts, len(points)][first[spans]]                                # things -> points
-    points[:, 2] += np.repeat([z - here for _, z in rows], np.diff(at))
-    uv, color = _project(points, size, style.curve), _shade(points, starts, parts, style)
-    fine, crisp = np.round((uv*scale + (scale - 1)/2)*16).astype(np.int32), np.round(uv*16).astype(np.int32)
-    lo, hi = np.minimum.reduceat(uv, starts), np.maximum.reduceat(uv, starts)
-    seen = (np.maximum.reduceat(points[:, 2], starts) > _NEAR) & (hi > 0).all(1) & (lo < (w, h)).all(1) & ((hi - lo).max(1) > .7)
-    solid = np.flatnonzero(seen & np.repeat([p.solid for p in parts], count))
-    drawn = np.flatnonzero(seen & np.repeat([p.color is not None for p in parts], count))
-    starts, ends, canvas = starts.tolist(), ends.tolist(), _Canvas(size)
-    for thing, a, b in zip(things, first[spans], first[spans[1:]]):
-        for q in drawn[slice(*np.searchsorted(drawn, (a, b)))].tolist(): cv2.fillPoly(image, [fine[starts[q]:ends[q]]], color[q], 8, 4)
-        q = solid[slice(*np.searchsorted(solid, (a, b)))]
-        if len(q): canvas.add(thing.label, [crisp[starts[i]:ends[i]] for i in q.tolist()], lo[q].min(0), hi[q].max(0))
-    return canvas, _shadows(points, list(zip(at, at[1:])), things, style, size)
 
 class _Canvas:
     "The ground truth as it is painted: labelIds, instanceIds and the polygons behind them."
     def __init__(self, size):
         self.labels, self.instances, self.objects, self.number = np.zeros(size, np.uint8), np.zeros(size, np.uint16), [], {}
 
-    def add(self, label, polygons, lo, hi):
-        "Paint the union of `polygons` (sixteenths of a pixel), which lies within (x, y) lo..hi, as one object."
-        h, w = self.labels.shape
+    def union(self, label, polygons, lo, hi):
+        "Paint the union of `polygons` (in sixteenths of a pixel, within the pixels lo..hi) as one object."
+        (h, w), shape = self.labels.shape, cv2.CHAIN_APPROX_SIMPLE
         (x0, y0), (x1, y1) = np.maximum(lo - 1, 0).astype(int).tolist(), np.minimum(hi + 2, (w, h)).astype(int).tolist()
         mask, shift = np.zeros((y1 - y0, x1 - x0), np.uint8), np.array((x0*16, y0*16), np.int32)
         for p in polygons: cv2.fillPoly(mask, [p - shift], 1, 8, 4)
-        outlines = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(x0, y0))[0]
-        self.draw(label, [cv2.approxPolyDP(o, h/2048, True) if h > 512 else o for o in outlines if len(o) > 2])
+        outlines = [o for o in cv2.findContours(mask, cv2.RETR_EXTERNAL, shape, offset=(x0, y0))[0] if len(o) > 2]
+        self.draw(label, [cv2.approxPolyDP(o, h/2048, True) for o in outlines] if h > 512 else outlines)
 
     def draw(self, label, outlines):
-        "Paint outlines [N,1,2] (pixels) of one object; license plates stay in the polygons only."
+        "Paint the outlines [N,1,2] (pixels) of one object; license plates stay in the polygons only."
         self.objects += [dict(label=label, polygon=o[:, 0].tolist()) for o in outlines]
         official = BY_NAME[label.removesuffix('group')]
-        value = official.id
-        if value < 0 or not outlines: return
-        if official.hasInstances and not label.endswith('group'):
-            self.number[value] = self.number.get(value, -1) + 1
-            value = value*1000 + self.number[value]
+        if official.id < 0 or not outlines: return
+        self.number[label] = number = self.number.get(label, -1) + 1
+        thing = official.hasInstances and not label.endswith('group')
         for o in outlines:
             cv2.fillPoly(self.labels, [o], official.id)
-            cv2.fillPoly(self.instances, [o], value)
+            cv2.fillPoly(self.instances, [o], official.id*1000 + number if thing else official.id)
 
-# %% ../nbs/02_toycity.ipynb #17726a69
-@lru_cache(2)
+def _paint(image, rows, style, here, size):
+    "Paint things onto the finer `image`; returns the canvas with the ground truth and the light on the ground."
+    (h, w), scale, things = size, image.shape[0]//size[0], [thing for thing, _ in rows]
+    parts = [p for thing in things for p in thing.parts]
+    count, corners = np.array([p.points.shape[:2] for p in parts]).T
+    ends = np.cumsum(np.repeat(corners, count)); starts = np.r_[0, ends[:-1]]                             # polygons -> points
+    first = np.r_[0, np.cumsum(count)][np.cumsum([0] + [len(thing.parts) for thing in things])]           # things -> polygons
+    at, points = np.r_[starts, ends[-1]][first], np.concatenate([p.points.reshape(-1, 3) for p in parts])  # things -> points
+    points[:, 2] += np.repeat([z - here for _, z in rows], np.diff(at))
+    uv, color = _project(points, size, style.curve), _shade(points, starts, parts, count, style)
+    fine, crisp = np.round((uv*scale + (scale - 1)/2)*16).astype(np.int32), np.round(uv*16).astype(np.int32)
+    lo, hi, solid = np.minimum.reduceat(uv, starts), np.maximum.reduceat(uv, starts), np.repeat([p.solid for p in parts], count)
+    seen = (np.maximum.reduceat(points[:, 2], starts) > _NEAR) & (hi > 0).all(1) & (lo < (w, h)).all(1) & ((hi - lo).max(1) > .7) & (solid | ((hi - lo).min(1) > .2))
+    drawn, solid = np.flatnonzero(seen & np.repeat([p.color is not None for p in parts], count)), np.flatnonzero(seen & solid)
+    starts, ends, canvas, cuts = starts.tolist(), ends.tolist(), _Canvas(size), (np.searchsorted(drawn, first), np.searchsorted(solid, first))
+    for thing, a, b, c, d in zip(things, cuts[0], cuts[0][1:], cuts[1], cuts[1][1:]):
+        for q in drawn[a:b].tolist(): cv2.fillPoly(image, [fine[starts[q]:ends[q]]], color[q], 8, 4)
+        if d > c: canvas.union(thing.label, [crisp[starts[q]:ends[q]] for q in solid[c:d].tolist()], lo[solid[c:d]].min(0), hi[solid[c:d]].max(0))
+    return canvas, _shadows(points, at, things, style, size)
+
+# %% ../nbs/02_toycity.ipynb #d5ea3cec
+@lru_cache(1)
 def _noise(n=512):
     "A tile of smooth noise around 0 that repeats without a seam, float32 [n,n]."
     rng, total = np.random.default_rng(0), np.zeros((n, n), np.float32)
@@ -523,7 +449,7 @@ def _look(x, y): return cv2.remap(_noise(), np.float32(x % 512), np.float32(y % 
 
 @lru_cache(4)
 def _lens(size):
-    "For each pixel below the horizon metres aside and ahead where its ray meets the ground; vignette; sensor noise."
+    "Metres aside and ahead at which each pixel below the horizon sees the ground; vignette; sensor noise."
     h, w = size
     z = (_ZOOM*w*_EYE/(np.arange(int(_HORIZON*h) + 1, h) - _HORIZON*h + .5)).astype(np.float32)[:, None].repeat(w, 1)
     edge = 1 - .08*((np.linspace(-1, 1, h)**2)[:, None] + (np.linspace(-1, 1, w)**2)[None])**1.5
@@ -534,16 +460,13 @@ def _lens(size):
 def _sky(city, sequence, seed, size):
     "The sky alone: gradient, glow around the sun, clouds on a plane high above; uint8 [H,W,3]."
     (h, w), style = size, _style(city, sequence, seed)
-    top, low, _, sun, _, _, cover, *_ = style.sky
     up = np.clip(1 - np.arange(h, dtype=np.float32)/(_HORIZON*h), 0, 1)[:, None]
-    aside = np.linspace(-1, 1, w, dtype=np.float32)[None]
-    glow = np.exp(-((aside - style.sun[0]*.7)**2/.5 + up**2/.12))[..., None]*sun*.5
-    sky = low + (np.array(top, np.float32) - low)*(up**.75)[..., None]
-    sky = sky + (np.array((255, 236, 205)) - sky)*glow
-    depth = 36/(up + .12)
-    n = _look(aside*depth*1.3 + style.key, depth*4 + np.zeros_like(aside))
-    cloud = (np.clip(n*.8 + cover*2.6 - 1.5, 0, 1)*np.clip(up*5, 0, 1))[..., None]*.8
-    white = np.array(low)*.35 + 165 - 14*np.clip(n, -1, 2)[..., None] - 14*up[..., None]*cover
+    low, aside, depth = np.array(style.horizon, np.float32), np.linspace(-1, 1, w, dtype=np.float32)[None], 30/(up + .25)
+    sky = low + (np.array(style.zenith) - low)*(up**.75)[..., None]
+    sky = sky + (np.array((255, 236, 205)) - sky)*np.exp(-((aside - style.to_sun[0]*.7)**2/.5 + up**2/.12))[..., None]*style.sun*.5
+    n = _look(aside*depth*1.3 + style.key, depth*3 + 0*aside)
+    cloud = (np.clip(n*.8 + style.cover*2.6 - 1.5, 0, 1)*np.clip(up*4, 0, 1))[..., None]*.8
+    white = low*.35 + 165 - 14*np.clip(n, -1, 2)[..., None] - 14*up[..., None]*style.cover
     return np.clip(sky + (white - sky)*cloud, 0, 255).astype(np.uint8)
 
 _GRAIN = np.zeros(256, np.float32)  # how much the ground's texture shows, by labelId
@@ -554,26 +477,25 @@ def _develop(image, labels, style, here, light, t):
     (h, w), (x, z, edge, grain) = labels.shape, _lens(labels.shape)
     top = h - len(z)
     image, gain, fade = image.astype(np.float32), _GRAIN[labels[top:]], np.minimum(12/z, 1)
-    look = lambda s: _look((x - style.curve*z*z/2)*s, (z + here)*s)
+    look = lambda s: _look((x + style.curve*z*z/2*-1)*s, (z + here)*s)
     image[top:] *= np.where(gain > 0, light[top:]*(1 + gain*(look(24.)*fade + look(3.)*np.sqrt(fade))), 1)[..., None]
-    if wet := style.sky[7]:
+    if style.wet:
         mirror = cv2.blur(cv2.resize(image[:top][::-1], (w, h - top)), (3, h//12))
-        image[top:] += (mirror - image[top:])*(wet*np.where(gain > 0, 1 - .6*fade, 0)*np.clip(.8 + look(2.)*.4, 0, 1))[..., None]
+        image[top:] += (mirror - image[top:])*(style.wet*np.where(gain > 0, 1 - .6*fade, 0)*np.clip(.8 + look(2.)*.4, 0, 1))[..., None]
     small = cv2.resize(image, (w//4, h//4), interpolation=cv2.INTER_AREA)
     image += cv2.resize(cv2.GaussianBlur(np.maximum(small - 190, 0)*.35, (0, 0), h/90), (w, h))
-    image = image*edge + grain[t*37 % 64:, t*23 % 64:][:h, :w, None]
-    return np.clip(image, 0, 255).astype(np.uint8)
+    return np.clip(image*edge + grain[t*37 % 64:, t*23 % 64:][:h, :w, None], 0, 255).astype(np.uint8)
 
-# %% ../nbs/02_toycity.ipynb #42e6b785
+# %% ../nbs/02_toycity.ipynb #128f87a9
 def _camera_marks(size):
     "What every frame has alike, as (label, outline [N,1,2]): ego vehicle, rectification border, out of roi."
     h, w = size
     b, r, a = max(1, round(h/200)), max(2, round(h/100)), np.linspace(0, 1, 31)
     bonnet = np.concatenate([np.stack([a*(w - 1), h*(.985 - .06*np.sin(a*np.pi)**.45)], -1), [(w - 1, h - 1), (0, h - 1)]])
-    box = lambda x0, y0, x1, y1: ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
-    rows = [('ego vehicle', bonnet), ('rectification border', box(0, 0, r, h - 1)), ('out of roi', box(0, 0, w - 1, b - 1)),
-            ('out of roi', box(0, h - b, w - 1, h - 1)), ('out of roi', box(0, 0, b - 1, h - 1)), ('out of roi', box(w - b, 0, w - 1, h - 1))]
-    return [(label, np.round(p).astype(np.int32)[:, None]) for label, p in rows]
+    rims = (0, 0, r, h - 1), (0, 0, w - 1, b - 1), (0, h - b, w - 1, h - 1), (0, 0, b - 1, h - 1), (w - b, 0, w - 1, h - 1)
+    return [('ego vehicle', np.round(bonnet).astype(np.int32)[:, None])] + [
+        (label, np.array([[(x0, y0)], [(x1, y0)], [(x1, y1)], [(x0, y1)]], np.int32))
+        for label, (x0, y0, x1, y1) in zip(('rectification border', *['out of roi']*4), rims)]
 
 def draw_frame(
     city: str,            # name of the city; it settles light, weather and palette
@@ -592,8 +514,7 @@ def draw_frame(
     marks = _camera_marks(size)
     for lift, shade in ((0, .4), (h//64, .3)): cv2.fillPoly(image, [marks[0][1]*2 + (0, lift)], (style.walls[0]*shade).tolist())
     for label, outline in marks: canvas.draw(label, [outline])
-    image = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA)
-    image = _develop(image, canvas.labels, style, here, light, t)
+    image = _develop(cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA), canvas.labels, style, here, light, t)
     image[canvas.labels == BY_NAME['rectification border'].id] = 0
     return Drawing(image, canvas.labels, canvas.instances, dict(imgHeight=h, imgWidth=w, objects=canvas.objects))
 

@@ -43,12 +43,12 @@ def colorize(
     if void.any(): out[void] = _stripes(*train_ids.shape)[void]
     return out
 
-# %% ../nbs/04_visualization.ipynb #f89a3fb3
+# %% ../nbs/04_visualization.ipynb #b2bfb698
 def _same_size(**arrays):
     "Refuse arrays that differ in height or width."
     sizes = {name: a.shape[:2] for name, a in arrays.items() if a is not None}
     if len(set(sizes.values())) > 1:
-        raise ValueError('sizes differ: ' + ', '.join(f'{n} {h}x{w}' for n, (h, w) in sizes.items()) + ' (height x width)')
+        raise ValueError(f'sizes differ: {", ".join(f"{n} {h}x{w}" for n, (h, w) in sizes.items())} (height x width)')
 
 def _outlines(train_ids, width=1):
     "True, bool [H,W], where another class is at most `width` pixels away (up, down, left or right)."
@@ -81,7 +81,7 @@ def error_map(
     np.copyto(out, colorize(shown), where=((label == VOID) | (pred != label))[..., None])
     return out
 
-# %% ../nbs/04_visualization.ipynb #bc7092fe
+# %% ../nbs/04_visualization.ipynb #8184360d
 def side_by_side(
     *images: np.ndarray,  # RGB uint8 [H,W,3] or trainIds uint8 [H,W] (colorized), all of one height
     gap: int = 8,         # pixels between them
@@ -89,11 +89,11 @@ def side_by_side(
 ) -> np.ndarray:  # RGB uint8 [H, sum of W + gaps, 3]
     "Pictures next to each other."
     images = [colorize(i) if i.ndim == 2 else i for i in images]
-    if len({len(i) for i in images}) != 1: raise ValueError(f'heights differ: {", ".join(str(len(i)) for i in images)}')
+    if len({len(i) for i in images}) != 1: raise ValueError(f'heights differ: {str([len(i) for i in images])[1:-1]}')
     between = np.full((len(images[0]), gap, 3), fill, np.uint8)
     return np.hstack([part for i in images for part in (between, i)][1:])
 
-# %% ../nbs/04_visualization.ipynb #7a1b6ea7
+# %% ../nbs/04_visualization.ipynb #989bc2c1
 def present(
     *train_ids: np.ndarray  # any number of trainIds, uint8 [H,W]; None is skipped
 ) -> list[int]:  # trainIds in the table's order, 255 (void) last
@@ -104,8 +104,9 @@ def legend(
     *train_ids: np.ndarray  # any number of trainIds, uint8 [H,W]
 ) -> list[Patch]:  # for `fig.legend(handles=...)` or `ax.legend(handles=...)`
     "One patch for each class that occurs, void striped."
-    return [Patch(facecolor=TRAIN_TO_COLOR[i]/255, label=CLASS_NAMES[i]) if i < N_CLASSES else
-            Patch(facecolor='.06', edgecolor='.4', hatch='//////', linewidth=0, label='void') for i in present(*train_ids)]
+    void = Patch(facecolor='.06', edgecolor='.4', hatch='//////', linewidth=0, label='void')
+    return [Patch(facecolor=TRAIN_TO_COLOR[i]/255, label=CLASS_NAMES[i]) if i < N_CLASSES else void
+            for i in present(*train_ids)]
 
 # %% ../nbs/04_visualization.ipynb #33c9988b
 _WIDTH, _QUIET = 11, '.35'  # inches across a figure; the grey of what is not the point
@@ -177,7 +178,7 @@ def show_batch(
     labels = [_fit(np.asarray(l), 4) for l in labels[:n]] if labels is not None else []
     return show_images([overlay(i, l, alpha) for i, l in zip(images, labels)] or images, titles, 4, classes=labels)
 
-# %% ../nbs/04_visualization.ipynb #b85861c7
+# %% ../nbs/04_visualization.ipynb #fdc0905a
 def _scores(pred, label):
     "Mean IoU over the classes that occur, and the share of scored pixels that are right (NaN when all is void)."
     pred, label = pred[label != VOID], label[label != VOID]
@@ -196,18 +197,19 @@ def show_prediction(
     _same_size(image=image, label=label, pred=pred)
     miou, right = _scores(pred, label)
     image, label, pred = (_fit(a, 2) for a in (image, label, pred))
-    return show_images([image, label, pred, error_map(pred, label, image)], title=f'{title}   mean IoU {miou:.3f}'.strip(),
-                       titles=('image', 'ground truth', 'prediction', f'errors: {1 - right:.1%} of the pixels'))
+    titles = 'image', 'ground truth', 'prediction', f'errors: {1 - right:.1%} of the pixels'
+    title = f'{title}   mean IoU {miou:.3f}'.strip()
+    return show_images([image, label, pred, error_map(pred, label, image)], titles, 2, title)
 
-# %% ../nbs/04_visualization.ipynb #2b7c9340
+# %% ../nbs/04_visualization.ipynb #5865a156
 def _runs(values):
     "`{run: float [19]}` from that, or from one array."
     values = values if isinstance(values, dict) else {'': values}
     return {name: np.asarray(v, float)[:N_CLASSES] for name, v in values.items()}
 
-def _bars(runs, ax, text, **limits):
+def _bars(runs, ax, title, text, **limits):
     "A group of bars for each class, in its colour, highest first; each further run is paler."
-    ax, n = _axes(ax, 1.2 + N_CLASSES*(.18 + .1*len(runs))), len(runs)
+    ax, n = _axes(ax, 1.2 + N_CLASSES*(.18 + .1*len(runs)), title=title), len(runs)
     order = np.argsort(-np.mean([np.nan_to_num(v, nan=-1) for v in runs.values()], axis=0), kind='stable')
     for r, (name, values) in enumerate(runs.items()):
         at, values, fade = np.arange(N_CLASSES) + (r - (n - 1)/2)*.84/n, values[order], 1 - .65*r/max(1, n - 1)
@@ -219,11 +221,9 @@ def _bars(runs, ax, text, **limits):
     ax.set(yticks=range(N_CLASSES), yticklabels=[CLASS_NAMES[c] for c in order], ylim=(N_CLASSES - .4, -.6), **limits)
     ax.spines['left'].set_visible(False)
     if n > 1: ax.legend(loc='lower right', frameon=False, fontsize=9, handlelength=1.1, handleheight=1.1)
-    return ax
+    return ax.figure
 
-
-
-# %% ../nbs/04_visualization.ipynb #f355f99e
+# %% ../nbs/04_visualization.ipynb #c5bcb5b9
 def show_iou(
     iou,       # IoU per class, float [19], NaN where absent; or {run: iou}
     ax=None,   # matplotlib axes; None: a new figure
@@ -231,9 +231,8 @@ def show_iou(
 ):  # Figure
     "IoU per class as bars, best first, with each run's mean."
     means = {f'{name}  mean {np.nanmean(v):.3f}'.strip(): v for name, v in _runs(iou).items()}
-    ax = _bars(means, ax, lambda v: 'absent' if np.isnan(v) else f'{v:.2f}', xlim=(0, 1.06))
-    ax.set_title(f'{title}, {next(iter(means))}' if len(means) == 1 else title, fontsize=10, loc='left')
-    return ax.figure
+    if len(means) == 1: title = f'{title}, {next(iter(means))}'
+    return _bars(means, ax, title, lambda v: 'absent' if np.isnan(v) else f'{v:.2f}', xlim=(0, 1.06))
 
 def show_frequencies(
     counts,    # pixels per class, int [19]; or {name: counts}
@@ -242,11 +241,9 @@ def show_frequencies(
 ):  # Figure
     "How much of the frames each class fills, most frequent first, on a logarithmic axis."
     shares = {k: v/max(1, v.sum()) for k, v in _runs(counts).items()}
-    ax = _bars(shares, ax, lambda v: f'{100*v:.2g}%' if v else 'absent', xscale='log', xlim=(1e-5, 2))
-    ax.set_title(title, fontsize=10, loc='left')
-    return ax.figure
+    return _bars(shares, ax, title, lambda v: f'{100*v:.2g}%' if v else 'absent', xscale='log', xlim=(1e-5, 2))
 
-# %% ../nbs/04_visualization.ipynb #27655cd2
+# %% ../nbs/04_visualization.ipynb #3158742c
 def show_confusion(
     matrix,   # int [19,19], rows = ground truth, columns = prediction
     ax=None,  # matplotlib axes; None: a new figure
@@ -257,8 +254,8 @@ def show_confusion(
     rows = 100*matrix/np.where(matrix.any(1), matrix.sum(1), np.nan)[:, None]
     ax = _axes(ax, 7.8, 8.4, title)
     ax.imshow(rows, cmap='Blues', norm=PowerNorm(.5, 0, 100))
-    for y, x in np.argwhere(rows >= .5):
-        ax.text(x, y, f'{rows[y, x]:.0f}', ha='center', va='center', fontsize=7.5, color='w' if rows[y, x] > 35 else '.2')
+    for (y, x), v in np.ndenumerate(rows):
+        if v >= .5: ax.text(x, y, f'{v:.0f}', ha='center', va='center', fontsize=7.5, color='w' if v > 35 else '.2')
     for where in ([-.85]*N_CLASSES, at), (at, [18.85]*N_CLASSES):   # a swatch of its colour at each class's name
         ax.scatter(*where, c=TRAIN_TO_COLOR[:N_CLASSES]/255, marker='s', s=42, clip_on=False)
     ax.set(xticks=at, yticks=at, yticklabels=CLASS_NAMES, xlim=(-.5, 18.5), ylim=(18.5, -.5),
@@ -268,15 +265,15 @@ def show_confusion(
     ax.spines[:].set_visible(False)
     return ax.figure
 
-# %% ../nbs/04_visualization.ipynb #c47509c6
+# %% ../nbs/04_visualization.ipynb #46a785c4
 def show_history(
     rows,  # dicts as in history.jsonl: iteration, loss, learning_rate, miou (any may be missing); or {run: rows}
     title: str = ''
 ):  # Figure
     "Loss, learning rate and mean IoU over the iterations, the best mean IoU marked."
     fig, runs = _figure(3), rows if isinstance(rows, dict) else {'': rows}
-    for ax, key, name in zip(fig.subplots(1, 3), ('loss', 'learning_rate', 'miou'), ('loss', 'learning rate', 'mean IoU')):
-        _axes(ax, title=name).set_xlabel('iteration', fontsize=9)
+    for ax, key in zip(fig.subplots(1, 3), ('loss', 'learning_rate', 'miou')):
+        _axes(ax, title='mean IoU' if key == 'miou' else key.replace('_', ' ')).set_xlabel('iteration', fontsize=9)
         for r, (run, its) in enumerate(runs.items()):
             points = [(row['iteration'], row[key]) for row in its if row.get(key) is not None]
             if not points: continue
