@@ -117,7 +117,7 @@ def _picture(image, pred, view, alpha, at):
         over[:, max(0, x - 1):x + 1] = 255
     return over
 
-# %% ../nbs/12_timelapse.ipynb #ac016446
+# %% ../nbs/12_timelapse.ipynb #1f5d3aea
 _TO_H264 = ('-an -vf scale=out_color_matrix=bt709:out_range=tv -c:v libx264 -preset veryfast -crf 20 -pix_fmt yuv420p '
             '-colorspace bt709 -color_primaries bt709 -color_trc bt709 -movflags +faststart -f mp4').split()
 
@@ -142,6 +142,14 @@ def _encode(pictures, path, fps):
             lines = errors.read().decode(errors='replace').strip().splitlines()
             raise RuntimeError(f'ffmpeg could not write {path}: {lines[0] if lines else process.returncode}')
 
+def _sampled(pictures, total, n, small):
+    "The same pictures; `n` of them go into `small` as they pass, half as large (at least 512 wide)."
+    keep = set(np.linspace(0, total - 1, min(total, n)).round().astype(int).tolist())
+    for i, picture in enumerate(pictures):
+        h, w = picture.shape[:2]
+        if i in keep: small.append(shrink(picture, h*max(w//2, 512)//w))
+        yield picture
+
 def _gif(pictures, path, seconds):
     "A gif of 64 colours, shared by all frames and 19 of them the classes' own, `seconds` long."
     found = Image.fromarray(np.vstack(pictures[::max(1, len(pictures)//4)])).quantize(64 - N_CLASSES)
@@ -151,7 +159,7 @@ def _gif(pictures, path, seconds):
     ms = max(20, round(1000*seconds/len(pictures)))
     first.save(path, 'GIF', save_all=True, append_images=rest, duration=ms, loop=0)
 
-# %% ../nbs/12_timelapse.ipynb #ba2dd2b4
+# %% ../nbs/12_timelapse.ipynb #c58cbbcd
 def _predictor(frames, predictions, fps, view, weather):
     "A function (frame, image) -> trainIds from either kind of `predictions`, or a word why there is no film."
     if not frames: raise ValueError('no frames to film')
@@ -168,9 +176,11 @@ def _film(frames, predict, fps, height, alpha, view, weather, strength):
     first, period = None, min(len(frames), 6*fps)      # a wipe goes there and back in six seconds
     for i, frame in enumerate(tqdm(frames, desc='time-lapse', disable=None)):
         image = add_weather(read_image(frame), weather, strength, i)
-        pred, first = predict(frame, image), image if first is None else first
-        try: _same_size(film=first, image=image, prediction=pred)
-        except ValueError as e: raise ValueError(f'{frame.name}: {e}') from None
+        first = image if first is None else first
+        try:
+            _same_size(film=first, image=image)
+            _same_size(image=image, prediction=(pred := predict(frame, image)))
+        except ValueError as e: raise ValueError(f'{frame.name}: {e}') from e
         at = .5 - .5*np.cos(2*np.pi*i/period)
         picture = _picture(shrink(image, height), shrink(pred, height), view, alpha, at)
         left = frame.city if weather == 'clear' else f'{frame.city}, {weather}'
@@ -179,7 +189,7 @@ def _film(frames, predict, fps, height, alpha, view, weather, strength):
         h, w = len(picture) + len(strip), picture.shape[1]     # H.264 wants even sizes
         yield cv2.copyMakeBorder(np.vstack([picture, strip]), 0, h % 2, 0, w % 2, cv2.BORDER_CONSTANT, value=_DARK)
 
-# %% ../nbs/12_timelapse.ipynb #6d71df90
+# %% ../nbs/12_timelapse.ipynb #810eb714
 def timelapse(
     frames,                  # sequence of `Frame`s, all of one size
     predictions,             # {frame name: Path of a labelId PNG}, or a function image -> trainIds uint8 [H,W]
@@ -195,17 +205,12 @@ def timelapse(
     "Write a city as an H.264 film with the predictions over it, and a small gif."
     frames, out, small, weather = list(frames), Path(out).with_suffix('.mp4'), [], weather or 'clear'
     predict = _predictor(frames, predictions, fps, view, weather)
-    keep = set(np.linspace(0, len(frames) - 1, min(len(frames), gif_frames)).round().astype(int).tolist())
-    def pictures():
-        for i, picture in enumerate(_film(frames, predict, fps, height, alpha, view, weather, strength)):
-            h, w = picture.shape[:2]
-            if i in keep: small.append(shrink(picture, h*max(w//2, 512)//w))
-            yield picture
+    pictures = _film(frames, predict, fps, height, alpha, view, weather, strength)
     out.parent.mkdir(parents=True, exist_ok=True)
     parts = {out.with_suffix(f'.part{end}'): out.with_suffix(end) for end in ('.mp4', '.gif')}
     try:
         film, gif = parts
-        _encode(pictures(), film, fps)
+        _encode(_sampled(pictures, len(frames), gif_frames, small), film, fps)
         _gif(small, gif, len(frames)/fps)
         for part, whole in parts.items(): os.replace(part, whole)
     finally:
