@@ -16,7 +16,7 @@ import numpy as np
 from tqdm.auto import tqdm
 from .labels import BY_NAME, ID_TO_COLOR
 
-# %% ../nbs/02_toycity.ipynb #0905c225
+# %% ../nbs/02_toycity.ipynb #58879440
 class Drawing(NamedTuple):
     "One drawn frame with all its ground truth."
     image: np.ndarray         # RGB, uint8 [H,W,3]
@@ -25,26 +25,40 @@ class Drawing(NamedTuple):
     polygons: dict            # {imgHeight, imgWidth, objects: [{label, polygon}]}, in painting order
 
 class _Part(NamedTuple):
-    "Polygons of one colour."
+    "Polygons of one kind."
     points: np.ndarray  # x right, y up, z ahead in metres, float [K,N,3]
-    color: tuple        # RGB, 0..255; None: labelled, but not painted
+    color: tuple        # RGB, 0..255, for all or [K,3]; None: labelled, but not painted
     solid: bool = True  # belongs to the outline that is labelled
     glow: bool = False  # shines by itself
 
 class _Thing(NamedTuple):
-    "A labelled object."
-    label: str   # official label name, perhaps with 'group' behind it
-    band: float  # distance from the middle of the street in metres: outer bands are painted first
-    z: float     # place along the street, metres
-    parts: list  # from back to front
+    "A labelled object of N points in P polygons, from back to front."
+    label: str           # official label name, perhaps with 'group' behind it
+    band: float          # distance from the middle of the street in metres: outer bands are painted first
+    z: float             # place along the street, metres
+    points: np.ndarray   # float [N,3]
+    corners: np.ndarray  # points of each polygon, int [P]
+    color: np.ndarray    # RGB, float [P,3]; -1: not painted
+    solid: np.ndarray    # bool [P]
+    glow: np.ndarray     # bool [P]
 
-# %% ../nbs/02_toycity.ipynb #3c0ea505
+def _thing(label, band, z, parts):
+    "Parts, from back to front, as one thing."
+    k = [len(p.points) for p in parts]
+    color = [np.broadcast_to(-1. if p.color is None else p.color, (n, 3)) for n, p in zip(k, parts)]
+    return _Thing(label, band, z, np.concatenate([p.points.reshape(-1, 3) for p in parts]),
+                  np.concatenate([[p.points.shape[1]]*n for n, p in zip(k, parts)]),
+                  np.concatenate(color), np.repeat([p.solid for p in parts], k), np.repeat([p.glow for p in parts], k))
+
+# %% ../nbs/02_toycity.ipynb #8deecaa7
 def _rect(*axes):
     "Rectangles [K,4,3] from x, y, z, two of which are (low, high) pairs; numbers or arrays [K]."
-    corners = iter(((0, 1, 1, 0), (0, 0, 1, 1)))
-    columns = [np.stack([np.asarray(a[i], float) for i in next(corners)], -1) if isinstance(a, tuple)
-               else np.asarray(a, float)[..., None] for a in axes]
-    return np.stack(np.broadcast_arrays(*columns), -1).reshape(-1, 4, 3)
+    size = max(np.size(v) for a in axes for v in (a if isinstance(a, tuple) else (a,)))
+    out, corners = np.empty((size, 4, 3)), iter(((0, 1, 1, 0), (0, 0, 1, 1)))
+    for i, a in enumerate(axes):
+        for j, side in enumerate(next(corners) if isinstance(a, tuple)
+                                 else (None,)*4): out[:, j, i] = a if side is None else a[side]
+    return out
 
 def _panel(color, *axes, glow=False): return _Part(_rect(*axes), color, False, glow)
 def _poly(*points): return np.array([points], float)
@@ -60,27 +74,26 @@ def _limb(ax, ay, bx, by, w):
     d = np.array((by - ay, ax - bx))*w/2/max(np.hypot(bx - ax, by - ay), 1e-6)
     return np.array([(ax, ay) + d, (bx, by) + d, (bx, by) - d, (ax, ay) - d])
 
-def _disc(x, y, r, inner=0, n=15):
-    "A disc, or a ring down to the share `inner` of the radius, as a polygon [N,2]; r may be an array [n]."
-    a = np.linspace(0, 2*np.pi, int(n))
-    c = np.stack([np.sin(a)*r, np.cos(a)*r], -1)
-    return np.concatenate([c, c[::-1]*inner] if inner else [c]) + (x, y)
+def _disc(x, y, r, n=14, inner=0):
+    "A disc or regular polygon with n corners, or a ring down to the share `inner` of the radius, as a polygon [N,2]."
+    a = np.arange(int(n) + 1)*2*np.pi/n
+    c = np.array((np.sin(a), np.cos(a))).T*r
+    return (np.concatenate([c, c[::-1]*inner]) if inner else c) + (x, y)
 
-_FORMS = dict(d=_disc, o=lambda x, y, r: _disc(x, y, r, .8), n=lambda x, y, r, n: _disc(x, y, r, 0, n + 1), l=_limb,
-              p=lambda *v: np.reshape(v, (-1, 2)))
+@lru_cache(1024)
+def _outlines(text):
+    "The polygons and colour keys that a text describes."
+    forms = dict(d=_disc, o=lambda *v: _disc(*v, inner=.8), l=_limb, p=lambda *v: np.reshape(v, (-1, 2)))
+    return [(forms[form](*map(float, values)), key) for form, *values, key in map(str.split, text.split('|'))]
 
 def _stand(text, colors, x, z, yaw=90):
-    """Flat shapes as parts, stood up at (x, z) and turned by `yaw` degrees from the street. `text` holds d(isc) x y r,
-    o (ring) x y r, n(-gon) x y r n, l(imb) x y x y w, p(olygon) x y x y ...; each with a key of `colors`; a capital
-    shines, ! isn't solid."""
-    parts, (s, c) = [], (np.sin(np.radians(yaw)), np.cos(np.radians(yaw)))
-    for form, *values, key in map(str.split, text.split('|')):
-        q = _FORMS[form](*map(float, values))
-        points = np.stack([x + q[:, 0]*s, q[:, 1], z + q[:, 0]*c], -1)
-        parts.append(_Part(points[None], colors.get(key[0]), key[-1] != '!', key[0].isupper()))
-    return parts
+    """Flat shapes as parts, stood up at (x, z), turned by `yaw` degrees from the street. `text`: d(isc) x y r [n],
+    o (ring) x y r, l(imb) x y x y width, p(olygon) x y x y ...; a key of `colors`: a capital shines, ! isn't solid."""
+    turn, shift = np.array(((np.sin(np.radians(yaw)), 0, np.cos(np.radians(yaw))), (0, 1, 0))), (x, 0, z)
+    return [_Part((q @ turn + shift)[None], colors.get(key[0]), key[-1] != '!', key[0].isupper()) for q,
+            key in _outlines(text)]
 
-# %% ../nbs/02_toycity.ipynb #e734a8b2
+# %% ../nbs/02_toycity.ipynb #a7d450a2
 _SKIES = dict(  # zenith, horizon, tint, sun, ambient, haze (m), cloud cover, wetness, share of lit windows
     clear=((76, 136, 212), (212, 230, 240), (1.05, 1., .93), .52, .78, 330, .4, 0, 0),
     overcast=((150, 160, 172), (226, 228, 230), (.97, .99, 1.), .12, .9, 230, .8, 0, .05),
@@ -92,27 +105,28 @@ _TOWNS = dict(  # weather, leaves, share of conifers
     eichtal=('dusk', (84, 110, 52), .1), kiefernau=('wet', (66, 104, 66), .5), lindental=('haze', (108, 138, 58), .1),
     weidenau=('clear', (112, 130, 78), .2), erlenbach=('clear', (90, 124, 56), .2), tannhof=('dusk', (72, 106, 66), .5))
 
-def _rgb(text): return np.array(text.split(), float).reshape(-1, 3)
+def _rgb(text, n=3): return np.array(text.split(), float).reshape(-1, n)
 
 _WALLS = _rgb('222 205 172 196 120 92 206 204 198 226 196 112 158 172 184 232 226 214 206 158 130 170 92 76 '
               '176 186 160 214 178 160 140 128 118 126 140 152')
-_GROUNDS = _rgb('104 105 110 174 165 157 112 126 62 128 120 112 126 116 116')  # asphalt, pavement, grass, track, parking
+_GROUNDS = _rgb('104 105 110 174 165 157 112 126 62 128 120 112 126 116 116')  # asphalt, walk, grass, track, parking
 
 @lru_cache(256)
 def _style(city, sequence, seed):
-    "Light, weather and palette of a city, and what is a street's own: curvature (1/m), parking, sun, seed (key)."
-    town, rng = np.random.default_rng([*city.encode(), seed]), np.random.default_rng([*city.encode(), seed, sequence + 1])
+    "Light, weather and palette of a city; a street's own sun, curvature (1/m), strip beside the lane and seed (key)."
+    town, rng = (np.random.default_rng([*city.encode(), seed, n]) for n in (0, sequence + 1))
     weather, leaf, conifers = _TOWNS.get(city) or list(_TOWNS.values())[town.integers(len(_TOWNS))]
-    sun = np.array([rng.choice((-1, 1))*rng.uniform(.4, .8), .4 if weather == 'dusk' else rng.uniform(.9, 1.3), rng.uniform(-.8, .1)])
+    sun = np.array([rng.choice((-1, 1))*rng.uniform(.4, .8), .4 if weather == 'dusk' else rng.uniform(.9, 1.3),
+                    rng.uniform(-.8, .1)])
     sky = dict(zip('zenith horizon tint sun ambient haze cover wet lit'.split(), _SKIES[weather]))
     return SimpleNamespace(**sky, to_sun=sun/np.linalg.norm(sun), leaf=np.array(leaf, float), conifers=conifers,
                            walls=_WALLS[town.permutation(len(_WALLS))[:6]], curve=rng.uniform(-.0035, .0035),
                            grounds=_GROUNDS*town.uniform(.88, 1.12, (5, 1)) + town.uniform(-9, 9, (5, 3)),
-                           parking=rng.random() < .5, key=int(rng.integers(2**31)))
+                           strip=rng.choice(['parking', 'terrain', 'sidewalk']), key=int(rng.integers(2**31)))
 
-# %% ../nbs/02_toycity.ipynb #b7e7a86a
+# %% ../nbs/02_toycity.ipynb #0588f50a
 _GLASS, _DARK, _METAL = np.array((52, 66, 80.)), np.array((26, 26, 30.)), np.array((118, 121, 125.))
-_KINDS = dict(  # width, radius and places of wheels, panes (strips of the profile), profile from rear to front (z y ...)
+_KINDS = dict(  # width, radius and places of wheels, panes (strips of the profile), profile from the rear: z y ...
     car=(1.8, .35, (.85, 3.4), (2, 4), '0 .3 0 .86 .3 .98 .85 1.44 2.3 1.48 3.1 1 4.15 .8 4.3 .3'),
     truck=(2.5, .52, (1.3, 2.4, 6.9), (5,), '0 .75 0 3.6 5.9 3.6 6 3.3 6.6 3.2 7.8 2.8 8.1 1.6 8.2 .5'),
     bus=(2.55, .52, (2.6, 8.4), (), '0 .35 0 2.8 .25 3.05 10.7 3.05 11 2.75 11 .35'),
@@ -120,13 +134,15 @@ _KINDS = dict(  # width, radius and places of wheels, panes (strips of the profi
 _TRIM = dict(  # s(ide), f(ace), R(ear) or F(ront): from, to, low, high, color (see _vehicle), step of thin bars if any
     car='s .9 1.95 1.02 1.36 g|s 2.05 2.75 1.02 1.33 g|s 1.98 2.02 .4 1 b|s .1 4.2 .3 .42 b|f 0 1 .3 .46 b|'
         'f .03 .2 .66 .8 L|f .8 .97 .66 .8 L|F .25 .75 .5 .68 k',
-    truck='s 0 5.9 1 3.6 x|s .6 5.6 1.05 3.5 X .8|s 0 5.9 1 1.14 r|s 5.9 6.1 .6 3.3 k|s 6.8 7.7 1.75 2.6 g|R 0 1 1 3.6 X|'
-          'R .03 .97 1.06 3.5 x|R .48 .52 1.06 3.5 k|R .2 .23 1.1 3.4 m|R .77 .8 1.1 3.4 m|R 0 1 .78 1 y|'
+    truck='s 0 5.9 1 3.6 x|s .6 5.6 1.05 3.5 X .8|s 0 5.9 1 1.14 r|s 5.9 6.1 .6 3.3 k|s 6.8 7.7 1.75 2.6 g|'
+          'R 0 1 1 3.6 X|R .03 .97 1.06 3.5 x|R .48 .52 1.06 3.5 k|R .2 .23 1.1 3.4 m|R .77 .8 1.1 3.4 m|R 0 1 .78 1 y|'
           'F .1 .9 .75 1.35 k|F .3 .7 1.4 1.5 w|f .02 .18 .8 .98 L|f .82 .98 .8 .98 L',
     bus='s .3 10.6 1.25 2.5 g|s 1.7 10 1.25 2.5 b 1.5|s .3 10.7 .45 .7 w|s 8.9 9.9 .4 2.5 g|s 9.37 9.43 .4 2.5 k|'
-        'R .08 .92 1.45 2.45 g|F .08 .92 .95 2.45 g|f .25 .75 2.52 2.8 A|f .1 .9 .45 .75 b|f .04 .14 .8 1.2 L|f .86 .96 .8 1.2 L',
+        'R .08 .92 1.45 2.45 g|F .08 .92 .95 2.45 g|f .25 .75 2.52 2.8 A|f .1 .9 .45 .75 b|'
+        'f .04 .14 .8 1.2 L|f .86 .96 .8 1.2 L',
     train='s .6 25.4 1.3 2.55 g|s .2 25.8 2.6 3 w|s .1 25.9 .3 .62 k|s 2 24.5 1.3 2.55 w 1.75|s 8.2 8.7 .4 3.4 k|'
-          's 17.2 17.7 .4 3.4 k|s 4.2 21.3 .5 2.5 X 4.1|f .06 .94 .35 .6 k|f .1 .24 .8 .98 L|f .76 .9 .8 .98 L|f .3 .7 .95 1.2 A')
+          's 17.2 17.7 .4 3.4 k|s 4.2 21.3 .5 2.5 X 4.1|f .06 .94 .35 .6 k|f .1 .24 .8 .98 L|'
+          'f .76 .9 .8 .98 L|f .3 .7 .95 1.2 A')
 _PAINT = dict(car=_rgb('178 30 34 36 70 140 205 207 212 46 48 54 232 230 224 84 110 96 150 100 62 110 120 132'),
               truck=_rgb('236 236 230 214 128 48 70 96 150 128 140 90'), bus=_rgb('236 184 40 206 62 44 228 120 40'),
               train=_rgb('186 36 46 28 116 104 54 76 150'), cargo=_rgb('232 232 226 196 60 50 60 110 150 220 190 80'))
@@ -134,155 +150,199 @@ _PAINT = dict(car=_rgb('178 30 34 36 70 140 205 207 212 46 48 54 232 230 224 84 
 def _vehicle(kind, x, z, away, rng, band):
     "A car, truck, bus or train that stands at z and beyond, seen from behind or coming towards us."
     (width, r, wheels, panes, profile), trim = _KINDS[kind], map(str.split, _TRIM[kind].split('|'))
-    p, (color, cargo) = np.reshape(profile.split(), (-1, 2)).astype(float), (rng.choice(_PAINT[k]) for k in (kind, 'cargo'))
-    p[:, 1] *= rng.uniform(.96, 1.18) if kind == 'car' else 1
-    xs, length, tall = (x - width/2, x + width/2), p[-1, 0], p[:, 1].max()/max(map(float, profile.split()[1::2]))
+    p, color, cargo = _rgb(profile, 2), *(rng.choice(_PAINT[k]) for k in (kind, 'cargo'))
+    xs, length, tall = (x - width/2, x + width/2), p[-1, 0], rng.uniform(.96, 1.18) if kind == 'car' else 1
+    p[:, 1] *= tall
     near, eps = (xs[0], -.01) if x > 0 else (xs[1], .01)
     along = (lambda a: z + a) if away else (lambda a: z + length - a)
-    colors = dict(b=color*.8, g=_GLASS, k=_DARK*1.3, m=_METAL, w=(238, 234, 222), x=cargo, r=(190, 40, 40), y=(235, 215, 60), A=(255, 176, 40),
-                  X=cargo*.88 if kind == 'truck' else color*1.25, L=(214, 24, 30) if away else (255, 250, 226))
+    colors = dict(b=color*.8, g=_GLASS, k=_DARK*1.3, m=_METAL, w=(238, 234, 222), x=cargo, r=(190, 40, 40),
+                  y=(235, 215, 60), X=cargo*.88 if kind == 'truck' else color*1.25, A=(255, 176, 40),
+                  L=(214, 24, 30) if away else (255, 250, 226))
     p[:, 0] = along(p[:, 0])
-    hull = [_Part(_poly(*((u, *q[::-1]) for u, q in zip((*xs, *xs[::-1]), (a, a, b, b)))), _GLASS if i in panes else color)
+    hull = [_Part(_poly(*((u, *q[::-1]) for u, q in zip((*xs, *xs[::-1]), (a, a, b, b)))),
+                  _GLASS if i in panes else color)
             for i, (a, b) in enumerate(zip(p, p[1:]))]        # strips across the body, far ones first, then its side
     hull = sorted(hull, key=lambda s: -s.points[..., 2].mean()) + [_Part(_poly(*((near, y, a) for a, y in p)), color)]
     parts = _box((xs[0] + .12, xs[1] - .12), (.08, .6), (z + .15, z + length - .2), _DARK) + hull
     parts += [_Part(_rect((s, s + .28), (0, .5), z + .1), _DARK) for s in (xs[0] + .1, xs[1] - .38)]
-    parts += [_Part(_poly(*((near + 2*eps, v, u) for u, v in _disc(along(a), r, r*q))), c, q == 1) for a in wheels for q, c in ((1, _DARK), (.55, _METAL*1.2))]
+    parts += [_Part(_poly(*((near + 2*eps, v, u) for u, v in _disc(along(a), r, r*q))), c, q == 1) for a in wheels
+              for q, c in ((1, _DARK), (.55, _METAL*1.2))]
     for where, a, b, low, high, c, *step in trim:
         a, b, y = float(a), float(b), (float(low)*tall, float(high)*tall)
         if step: a, b = (s := np.arange(a, b, float(step[0]))), s + (1.2 if c == 'X' and kind == 'train' else .12)
         if where == 's': parts.append(_panel(colors[c], near + eps, y, (along(a), along(b))))
-        elif where == 'f' or (where == 'R') == away: parts.append(_panel(colors[c], (xs[0] + a*width, xs[0] + b*width), y, z - .02, glow=c in 'LA'))
-    plate = _Thing('license plate', band, z - .01, [_Part(_rect((x - .26, x + .26), (.5, .62), z - .04), (236, 236, 226))])
-    return [_Thing(kind, band, z, parts)] + [plate]*(kind != 'train')
+        elif where == 'f' or (where == 'R') == away:
+            across = xs[0] + a*width, xs[0] + b*width
+            parts.append(_panel(colors[c], across, y, z - .02, glow=c in 'LA'))
+    plate = _Part(_rect((x - .26, x + .26), (.5, .62), z - .04), (236, 236, 226))
+    return [_thing(kind, band, z, parts)] + [_thing('license plate', band, z - .01, [plate])]*(kind != 'train')
 
-# %% ../nbs/02_toycity.ipynb #314657b3
+# %% ../nbs/02_toycity.ipynb #7e5df0c7
 _BIKES = dict(
-    bicycle='d -.55 .36 .36 -|d .55 .36 .36 -|o -.55 .36 .36 k|o .55 .36 .36 k|l -.55 .36 -.14 .86 .075 c|l -.1 .32 .42 .88 .075 c|'
-            'l -.14 .84 .42 .9 .075 c|l -.55 .36 -.1 .32 .075 c|l -.1 .32 -.18 .95 .075 c|l .55 .36 .38 1.05 .075 c|'
-            'l -.34 .98 -.04 .98 .09 k|l .26 1.06 .5 1.1 .07 k|d -.1 .32 .1 m',
-    motorcycle='d -.68 .33 .33 k|d .68 .33 .33 k|d -.68 .33 .17 m!|d .68 .33 .17 m!|p -.5 .22 .3 .22 .4 .6 -.5 .6 m|l .68 .33 .42 1.12 .1 m|'
-               'p -.9 .86 -.6 .5 .35 .5 .62 .8 .3 1.02 -.1 .78 -.7 .92 c|l -.75 .9 -.05 .82 .15 k|p .4 .98 .62 .92 .42 1.34 w|d .62 .88 .1 L!')
-_RIDER = ('l -.18 .98 .14 .62 .2 t|l .14 .64 -.02 .24 .16 t|l -.06 .24 .16 .24 .1 k|l -.18 .92 .08 1.5 .42 s|l .08 1.42 .42 1.1 .14 a|'
-          'd .16 1.7 .16 f|p -.04 1.7 .36 1.74 .3 1.9 .14 1.95 -.01 1.86 h')
+    bicycle='d -.55 .36 .36 -|d .55 .36 .36 -|o -.55 .36 .36 k|o .55 .36 .36 k|l -.55 .36 -.14 .86 .075 c|'
+            'l -.1 .32 .42 .88 .075 c|l -.14 .84 .42 .9 .075 c|l -.55 .36 -.1 .32 .075 c|l -.1 .32 -.18 .95 .075 c|'
+            'l .55 .36 .38 1.05 .075 c|l -.34 .98 -.04 .98 .09 k|l .26 1.06 .5 1.1 .07 k|d -.1 .32 .1 m',
+    motorcycle='d -.68 .33 .33 k|d .68 .33 .33 k|d -.68 .33 .17 m!|d .68 .33 .17 m!|p -.5 .22 .3 .22 .4 .6 -.5 .6 m|'
+               'l .68 .33 .42 1.12 .1 m|p -.9 .86 -.6 .5 .35 .5 .62 .8 .3 1.02 -.1 .78 -.7 .92 c|'
+               'l -.75 .9 -.05 .82 .15 k|p .4 .98 .62 .92 .42 1.34 w|d .62 .88 .1 L!')
+_RIDER = ('l -.18 .98 .14 .62 .2 t|l .14 .64 -.02 .24 .16 t|l -.06 .24 .16 .24 .1 k|l -.18 .92 .08 1.5 .42 s|'
+          'l .08 1.42 .42 1.1 .14 a|d .16 1.7 .16 f|p -.04 1.7 .36 1.74 .3 1.9 .14 1.95 -.01 1.86 h')
 
 def _clothes(rng):
     "Colours of a person, and of a two-wheeler (c)."
-    shirt, legs, hair, c = (rng.integers(low, high, 3).astype(float) for low, high in ((30, 245), (25, 120), (20, 220), (30, 235)))
-    return dict(s=shirt, a=shirt*.8, d=shirt*.9, l=legs, t=legs*.8, h=hair, b=shirt[::-1], k=_DARK, f=_rgb('228 184 152')[0]*rng.uniform(.5, 1), c=c,
-                m=_METAL, w=(130, 165, 185), L=(255, 245, 215))
+    shirt, legs, hair, c = (rng.integers(*r, 3).astype(float) for r in ((30, 245), (25, 120), (20, 220), (30, 235)))
+    return dict(s=shirt, a=shirt*.8, d=shirt*.9, l=legs, t=legs*.8, h=hair, b=shirt[::-1], k=_DARK, c=c, m=_METAL,
+                f=_rgb('228 184 152')[0]*rng.uniform(.5, 1), w=(130, 165, 185), L=(255, 245, 215))
 
 def _person(rng, x, z, step=0.):
     "A person as parts; `step` (radians) swings arms and legs."
     s, hem, k = .24*np.sin(step), rng.choice((.78, .5)), rng.uniform(.88, 1.06)
-    bag = f'|l {.32 - s} .85 {.32 - s} .5 .26 b' if rng.random() < .3 else ''
-    text = (f'l -.08 .88 {-.1 - s} .04 .18 t|l .08 .88 {.1 + s} .04 .18 l|l {-.17 - s} .03 {.02 - s} .03 .08 k|l {.03 + s} .03 {.22 + s} .03 .08 k|'
-            f'p -.23 {hem} .23 {hem} .27 1.4 .14 1.5 -.14 1.5 -.27 1.4 s|p .05 {hem} .23 {hem} .27 1.4 .14 1.5 d!|'
-            f'l -.25 1.42 {-.31 + s} .82 .13 a|l .25 1.42 {.31 - s} .82 .13 a|d 0 1.63 .14 f|d 0 1.7 {rng.choice((.13, .16))} h{bag}')
+    text = (f'l -.08 .88 {-.1 - s} .04 .18 t|l .08 .88 {.1 + s} .04 .18 l|l {-.17 - s} .03 {.02 - s} .03 .08 k|'
+            f'l {.03 + s} .03 {.22 + s} .03 .08 k|p -.23 {hem} .23 {hem} .27 1.4 .14 1.5 -.14 1.5 -.27 1.4 s|'
+            f'p .05 {hem} .23 {hem} .27 1.4 .14 1.5 d!|l -.25 1.42 {-.31 + s} .82 .13 a|l .25 1.42 {.31 - s} .82 .13 a|'
+            f'd 0 1.63 .14 f|d 0 1.7 .15 h' + f'|l {.32 - s} .85 {.32 - s} .5 .26 b'*(rng.random() < .3))
     return [p._replace(points=(p.points - (x, 0, z))*k + (x, 0, z)) for p in _stand(text, _clothes(rng), x, z)]
 
 def _bike(kind, x, z, yaw, rng, band, rider=False):
     "A bicycle or motorcycle, perhaps with its rider, as things."
     colors = _clothes(rng)
-    return [_Thing(kind, band, z, _stand(_BIKES[kind], colors, x, z, yaw))] + [_Thing('rider', band, z - .01, _stand(_RIDER, colors, x, z - .02, yaw))]*rider
+    return [_thing(kind, band, z, _stand(_BIKES[kind], colors, x, z,
+                                         yaw))] + [_thing('rider', band, z - .01,
+                                                          _stand(_RIDER, colors, x, z - .02, yaw))]*rider
 
-# %% ../nbs/02_toycity.ipynb #fab64540
+# %% ../nbs/02_toycity.ipynb #362800b8
 def _tree(rng, style, x, z, band, bush=False):
     "A tree, a conifer or a bush: a trunk and ragged blobs of leaves, shaded from dark to sunlit."
-    leaf, conifer = style.leaf + rng.integers(-18, 22, 3) + rng.integers(-12, 24), not bush and rng.random() < style.conifers
+    leaf, conifer = style.leaf + rng.integers(-24, 34, 3), not bush and rng.random() < style.conifers
     h, r = (rng.uniform(.5, .8), rng.uniform(.7, 1.1)) if bush else (rng.uniform(3.6, 5.2), rng.uniform(1.6, 2.3))
-    bark = _rgb('92 72 56')[0]*rng.uniform(.7, 1.2) if style.leaf[1] < 140 else np.array((205, 200, 190))  # birches are white
+    bark = _rgb('92 72 56' if style.leaf[1] < 140 else '205 200 190')[0]*rng.uniform(.75, 1.1)  # birches are white
     parts = [] if bush else _stand(f'l 0 0 0 {h} .3 b|l .09 0 .09 {h} .1 d!', dict(b=bark, d=bark*.75), x, z)
-    for i, k in enumerate(np.linspace(.58, 1.3, 12 if bush else 8 if conifer else 30)):
-        if conifer:
+    if conifer:
+        for i, k in enumerate(np.linspace(.6, 1.1, 8)):
             w, y = r*.75*(1 - i/9)*rng.uniform(.9, 1.1), 1.2 + (h + 1.4)*i/7
-            parts += _stand(f'p {-w} {y} 0 {y - .2} {w} {y} 0 {y + 2} l|p {-w*.8} {y + .1} {-.2*w} {y} 0 {y + 1.9} h!', dict(l=leaf*k, h=leaf*(k + .12)), x, z)
-            continue
-        a, d = rng.uniform(0, 2*np.pi), r*np.sqrt(rng.random())*(1.35 - .6*k)
-        cx, cy = x + d*np.cos(a) + np.sign(style.to_sun[0])*r*.45*(k - .7), h + d*.75*np.sin(a) + r*.7*(k - .75)
-        blob = np.maximum(_disc(cx, cy, r*rng.uniform(.26, .46)*rng.uniform(.7, 1.15, 11), n=11), (-99, .02))
-        parts.append(_Part(np.insert(blob, 2, z, 1)[None], leaf*k*rng.uniform(.94, 1.06)))
-    return _Thing('vegetation', band, z, parts)
+            parts += _stand(f'p {-w} {y} 0 {y - .2} {w} {y} 0 {y + 2} l|p {-w*.8} {y + .1} {-.2*w} {y} 0 {y + 1.9} h!',
+                            dict(l=leaf*k, h=leaf*(k + .12)), x, z)
+        return _thing('vegetation', band, z, parts)
+    n, u = 12 if bush else 30, rng.uniform
+    k, a, b = np.linspace(.58, 1.3, n), u(0, 2*np.pi, n), np.linspace(0, 2*np.pi, 11)
+    d, ragged = r*np.sqrt(u(0, 1, n))*(1.35 - .6*k), r*u(.26, .46, (n, 1))*u(.7, 1.15, (n, 11))
+    cx, cy = x + d*np.cos(a) + np.sign(style.to_sun[0])*r*.45*(k - .7), h + d*.75*np.sin(a) + r*.7*(k - .75)
+    blobs = np.stack([cx[:, None] + ragged*np.sin(b), np.maximum(cy[:, None] + ragged*np.cos(b), .02),
+                      np.full((n, 11), z)], -1)
+    parts.append(_Part(blobs, leaf*(k*u(.94, 1.06, n))[:, None]))
+    return _thing('vegetation', band, z, parts)
 
 def _windows(style, x, side, y, z, w, h, frame):
     "Windows [K] on a front at x, at heights y and places z: frame, panes, the sky in the glass, a bar."
     sky = _GLASS*.5 + np.array(style.horizon)*.3
-    rows = (frame, -.16, h + .1, -w/2 - .1, w/2 + .1), (_GLASS, 0, h, -w/2, w/2), (sky, h*.62, h, -w/2, w/2), (frame, 0, h, -.04, .04)
-    return [_panel(c, x - side*.015*i, (y + low, y + high), (z + a, z + b)) for i, (c, low, high, a, b) in enumerate(rows, 1)]
+    rows = ((frame, -.16, h + .1, -w/2 - .1, w/2 + .1), (_GLASS, 0, h, -w/2, w/2), (sky, h*.62, h, -w/2, w/2),
+            (frame, 0, h, -.04, .04))
+    return [_panel(c, x - side*.015*i, (y + low, y + high), (z + a, z + b)) for i,
+            (c, low, high, a, b) in enumerate(rows, 1)]
 
 def _roof(rng, x, side, z, length, h, wall):
     "A pitched roof with its gable, rows of tiles and a chimney."
     mid, ridge, tile = x + side*4, h + rng.uniform(2, 3.4), rng.choice(_rgb('150 78 58 120 66 56 96 92 96 134 92 70'))
-    slope = lambda a, b: _poly(*((x + side*(4.3*s - .3), h + (ridge - h)*s, e) for s, e in ((a, z), (a, z + length), (b, z + length), (b, z))))
+    slope = lambda a, b: _poly(*((x + side*(4.3*s - .3), h + (ridge - h)*s, e) for s,
+                                 e in ((a, z), (a, z + length), (b, z + length), (b, z))))
     return _box((mid - .4, mid + .4), (h, ridge + .7), (z + length*.6, z + length*.6 + .7), tile*.8) + [
         _Part(slope(0, 1), tile), *(_Part(slope(s, s + .04), tile*.86, False) for s in (.15, .4, .65, .85)),
         _Part(_poly((x, h, z), (x + side*8, h, z), (mid, ridge, z)), wall*.96)]
 
 def _building(rng, style, x, z, length, side, band):
     "A house whose front stands along the street at x: windows, a shop or a door, beams or balconies, a roof."
-    kind, (floors, tall) = rng.choice(['plaster', 'modern', 'timber', 'brick'], p=[.4, .25, .15, .2]), (rng.integers(2, 5), rng.uniform(2.9, 3.3))
+    kind = rng.choice(['plaster', 'modern', 'timber', 'brick'], p=[.4, .25, .15, .2])
+    floors, tall = rng.integers(2, 5), rng.uniform(2.9, 3.3)
     wall = _rgb('232 222 200')[0] if kind == 'timber' else rng.choice(style.walls)*rng.uniform(.92, 1.06)
     h, zs, front, frame = .5 + tall*floors, (z, z + length), x - side*.01, np.minimum(wall*1.16 + 12, 250)
-    parts = ([] if kind == 'modern' else _roof(rng, x, side, z, length, h, wall)) + _box((x, x + side*8), (0, h), zs, wall)
+    parts = ([] if kind == 'modern' else _roof(rng, x, side, z, length, h,
+                                               wall)) + _box((x, x + side*8), (0, h), zs, wall)
     if kind == 'brick': parts.append(_panel(wall*.86, front, (ys := np.arange(.5, h, .5), ys + .09), zs))
     parts += [_panel(wall*.72, front, (0, .55), zs), _panel(frame, front, (h - .35, h), zs)]
-    n, (w, hw) = max(2, int(length/(3.2 if kind == 'modern' else 2.5))), (2.4, 1.5) if kind == 'modern' else (1.05, 1.65)
-    at, lit, y = z + (np.arange(n) + .5)*length/n, style.lit > .3, .5 + np.arange(1, floors)*tall
+    w, hw, step = (2.4, 1.5, 3.2) if kind == 'modern' else (1.05, 1.65, 2.5)
+    n = max(2, int(length/step))
+    at, y = z + (np.arange(n) + .5)*length/n, .5 + np.arange(1, floors)*tall
     cols, rows = np.tile(at, floors - 1), np.repeat(y + .9, n)
     parts += _windows(style, x, side, rows, cols, w, hw, frame)
     if (on := rng.random(len(rows)) < style.lit).any():
-        parts.append(_panel((255, 208, 120), x - side*.1, (rows[on], rows[on] + hw), (cols[on] - w/2, cols[on] + w/2), glow=True))
-    beam, half = _rgb('92 62 46')[0], length/n*.4
-    if kind == 'timber': parts += [_panel(beam, x - side*.02, (y - .1, y + .2), zs), _panel(beam, x - side*.02, (.5, h), (at + half, at + half + .3))]
-    if kind == 'modern': parts += [p for v in y for p in _box((x, x - side*.7), (v - .1, v + .8), (z + .5, z + length*.45), wall*.8)]
-    if rng.random() < .5:   # a shop under its awning; else windows and a door
-        color, (a, b) = _clothes(rng)['s'], (z + .4, z + length - .4)
-        return _Thing('building', band, z, parts + [_panel(_DARK*1.8, x - side*.015, (.3, 2.7), (at - half - .1, at + half + .1)),
-            _panel((255, 226, 170) if lit else _GLASS*1.25, x - side*.03, (.5, 2.6), (at - half, at + half), glow=lit), _panel(color*.8, x - side*.05, (2.75, 3.2), (a, b)),
-            _Part(_poly((x, 2.8, a), (x, 2.8, b), (x - side*1.1, 2.35, b), (x - side*1.1, 2.35, a)), color)])
-    door = [_panel(c, x - side*r, (0, 2.5 - r), (at[0] - .7 + 2*r, at[0] + .7 - 2*r)) for c, r in ((frame, .03), (_clothes(rng)['l'], .08))]
-    return _Thing('building', band, z, parts + _windows(style, x, side, np.full(n - 1, 1.4), at[1:], w, hw, frame) + door)
+        parts.append(_panel((255, 208, 120), x - side*.1, (rows[on], rows[on] + hw), (cols[on] - w/2, cols[on] + w/2),
+                            glow=True))
+    if kind == 'timber':
+        beam, v = _rgb('92 62 46')[0], at + length/n*.4
+        parts += [_panel(beam, x - side*.02, (y - .1, y + .2), zs), _panel(beam, x - side*.02, (.5, h), (v, v + .3))]
+    if kind == 'modern':
+        for v in y: parts += _box((x, x - side*.7), (v - .1, v + .8), (z + .5, z + length*.45), wall*.8)
+    return _thing('building', band, z, parts + _ground_floor(rng, style, x, side, at, length/n*.4, w, hw, frame))
 
-# %% ../nbs/02_toycity.ipynb #df2be4c5
+def _ground_floor(rng, style, x, side, at, half, w, hw, frame):
+    "Shop windows under an awning, or a door and windows, around the places `at`."
+    color, lit, (a, b) = _clothes(rng), style.lit > .3, (at[0] - half, at[-1] + half)
+    if rng.random() < .5:
+        awning = _Part(_poly((x, 2.8, a), (x, 2.8, b), (x - side*1.1, 2.35, b), (x - side*1.1, 2.35, a)), color['s'])
+        glass = _panel((255, 226, 170) if lit else _GLASS*1.25, x - side*.03, (.5, 2.6), (at - half, at + half),
+                       glow=lit)
+        frame = _panel(_DARK*1.8, x - side*.015, (.3, 2.7), (at - half - .1, at + half + .1))
+        return [frame, glass, _panel(color['a'], x - side*.05, (2.75, 3.2), (a, b)), awning]
+    door = [_panel(c, x - side*r, (0, 2.5 - r), (at[0] - .7 + 2*r, at[0] + .7 - 2*r)) for c,
+            r in ((frame, .03), (color['l'], .08))]
+    return _windows(style, x, side, np.full(len(at) - 1, 1.4), at[1:], w, hw, frame) + door
+
+# %% ../nbs/02_toycity.ipynb #ca27dd80
 def _barrier(kind, rng, x, z, length, side, band):
     "A wall of stones or a fence of pickets along the street."
-    h, zs, tone = rng.uniform(1.5, 2.2), (z, z + length), rng.uniform(.88, 1.1)
+    h, zs, tone = rng.uniform(1.7, 2.5), (z, z + length), rng.uniform(.88, 1.1)
     if kind == 'wall':
         c = rng.choice(_rgb('168 152 130 150 84 68 148 148 146 190 178 150'))*tone
         i, j = (a.ravel() for a in np.meshgrid(np.arange(int(length/.9)), np.arange(int(h/.36))))
-        stones, shade = _rect(x - side*.02, (j*.36 + .03, j*.36 + .34), (z + i*.9 + .03 + j % 2*.4, z + i*.9 + .86 + j % 2*.4)), rng.integers(0, 3, len(i))
-        parts = _box((x, x + side*.35), (0, h), zs, c*.8) + [_Part(stones[shade == k], c*(.92 + .09*k), False) for k in range(3)]
-        return _Thing(kind, band, z, parts + _box((x - side*.06, x + side*.4), (h, h + .14), zs, c*1.12))
-    c, a, posts = rng.choice(_rgb('130 94 62 58 74 66 232 230 222 70 72 78'))*tone, np.arange(z, z + length - .1, .32), np.arange(z, z + length, 3.)
-    return _Thing(kind, band, z, [_Part(_rect(x, (0, h), zs), None), *(_panel(c*.8, x, (b, b + .12), zs) for b in (.3, h - .4)),
-                                  _panel(c, x - side*.02, (.05, h), (a, a + rng.uniform(.1, .2))), _Part(_rect(x - side*.03, (0, h + .12), (posts, posts + .22)), c*.9)])
+        left = z + i*.9 + j % 2*.4
+        stones = _panel(c*rng.uniform(.88, 1.12, (len(i), 1)), x - side*.02, (j*.36 + .03, j*.36 + .34),
+                        (left + .03, left + .86))
+        parts = [*_box((x, x + side*.35), (0, h), zs, c*.8), stones]
+        return _thing(kind, band, z, parts + _box((x - side*.06, x + side*.4), (h, h + .14), zs, c*1.12))
+    a, posts = np.arange(z, z + length - .1, .32), np.arange(z, z + length, 3.)
+    c = rng.choice(_rgb('130 94 62 58 74 66 232 230 222 70 72 78'))*tone
+    rails = [_panel(c*.8, x, (b, b + .12), zs) for b in (.3, h - .4)]
+    pickets = _panel(c, x - side*.02, (.05, h), (a, a + rng.uniform(.1, .2)))
+    posts = _Part(_rect(x - side*.03, (0, h + .12), (posts, posts + .22)), c*.9)
+    return _thing(kind, band, z, [_Part(_rect(x, (0, h), zs), None), *rails, pickets, posts])  # labelled with its gaps
 
-_SIGNS = ('d 0 Y .46 r|d 0 Y .36 w!|l -.2 Y .2 Y .12 k!', 'd 0 Y .46 w|d 0 Y .38 b!|l -.22 Y .22 Y .13 w!', 'n 0 Y .52 3 r|n 0 Y .36 3 w!|n 0 Y .12 9 k!',
-          'n 0 Y .5 4 w|n 0 Y .42 4 y!|n 0 Y .14 4 k!', 'n 0 Y .46 8 w|n 0 Y .4 8 r!|l -.24 Y .24 Y .16 w!',
-          'l -.75 Y .75 Y .62 w|l -.7 Y .7 Y .52 b!|l -.5 Y .4 Y .09 w!', 'l -.75 Y .75 Y .62 k|l -.7 Y .7 Y .52 y!|l -.5 Y .4 Y .09 k!')
+_SIGNS = ('d 0 Y .46 r|d 0 Y .36 w!|l -.2 Y .2 Y .12 k!', 'd 0 Y .46 w|d 0 Y .38 b!|l -.22 Y .22 Y .13 w!',
+          'd 0 Y .52 3 r|d 0 Y .36 3 w!|d 0 Y .12 9 k!', 'd 0 Y .5 4 w|d 0 Y .42 4 y!|d 0 Y .14 4 k!',
+          'd 0 Y .46 8 w|d 0 Y .4 8 r!|l -.24 Y .24 Y .16 w!',
+          'l -.75 Y .75 Y .62 w|l -.7 Y .7 Y .52 b!|l -.5 Y .4 Y .09 w!',
+          'l -.75 Y .75 Y .62 k|l -.7 Y .7 Y .52 y!|l -.5 Y .4 Y .09 k!')
 
 def _post(rng, style, x, z, band, kind):
     "A pole with traffic lights, one or two traffic signs, or a street lamp."
-    h, w, metal, to = dict(light=3.3, sign=2.4, lamp=6.8)[kind], .14 if kind == 'sign' else .18, _METAL*rng.uniform(.6, 1.25), -np.sign(x)
-    colors = dict(m=metal, n=metal*1.2, d=metal*.7, k=_DARK*1.2, e=_DARK*2, r=(200, 36, 40), w=(246, 246, 242), b=(28, 84, 180), y=(245, 190, 30),
-                  R=(255, 60, 44), Y=(255, 186, 40), G=(60, 230, 120), L=(255, 226, 160))
+    h, w, to, metal = *dict(light=(3.3, .18), sign=(2.4, .14),
+                            lamp=(6.8, .18))[kind], -np.sign(x), _METAL*rng.uniform(.6, 1.25)
+    colors = dict(m=metal, n=metal*1.2, d=metal*.7, k=_DARK*1.2, e=_DARK*2, r=(200, 36, 40), w=(246, 246, 242),
+                  b=(28, 84, 180),
+                  y=(245, 190, 30), R=(255, 60, 44), Y=(255, 186, 40), G=(60, 230, 120), L=(255, 226, 160))
     pole, heads = f'l 0 0 0 {h} {w} m|l {-w/4} 0 {-w/4} {h} {w/3} n!|l 0 0 0 .5 {w*1.6} m', []
-    if kind == 'lamp': pole += f'|l 0 {h} {to*1.7} {h + .3} .15 m|l {to*1.3} {h + .2} {to*2.1} {h + .34} .24 d' + f'|l {to*1.35} {h + .1} {to*2.05} {h + .24} .14 L!'*(style.lit > .1)
-    if kind == 'sign': heads = [('traffic sign', rng.choice(_SIGNS).replace('Y', str(y))) for y in ((2.5, 1.55) if rng.random() < .4 else (2.5,))]
+    if kind == 'lamp':
+        pole += f'|l 0 {h} {to*1.7} {h + .3} .15 m|l {to*1.3} {h + .2} {to*2.1} {h + .34} .24 d'
+        if style.lit > .1: pole += f'|l {to*1.35} {h + .1} {to*2.05} {h + .24} .14 L!'
+    if kind == 'sign':
+        for y in (2.5, 1.55)[:1 + (rng.random() < .4)]: heads.append(('traffic sign',
+                                                                      rng.choice(_SIGNS).replace('Y', str(y))))
     if kind == 'light':
-        lamps = [k if i == rng.integers(3) else 'e' for i, k in enumerate('GYR')]
+        on = rng.integers(3)
         for u, v in ((0, h), (to*1.9, h + 1.6))[:1 + (rng.random() < .3)]:
             if u: pole += f'|l 0 {h} 0 {h + 1.6} .16 m|l 0 {h + 1.5} {u} {h + 1.7} .14 m'
-            heads.append(('traffic light', f'l {u} {v - 1} {u} {v + .45} .58 e|l {u} {v - .96} {u} {v + .41} .5 k!' + ''.join(f'|d {u} {v - .72 + .44*i} .19 {k}!' for i, k in enumerate(lamps))))
-    return [_Thing('pole', band, z, _stand(pole, colors, x, z))] + [_Thing(label, band, z - .02, _stand(text, colors, x, z - .05)) for label, text in heads]
+            lamps = (f'|d {u} {v - .72 + .44*i} .19 {k if i == on else "e"}!' for i, k in enumerate('GYR'))
+            case = f'l {u} {v - 1} {u} {v + .45} .58 e|l {u} {v - .96} {u} {v + .41} .5 k!'
+            heads.append(('traffic light', case + ''.join(lamps)))
+    heads = [_thing(label, band, z - .02, _stand(text, colors, x, z - .05)) for label, text in heads]
+    return [_thing('pole', band, z, _stand(pole, colors, x, z)), *heads]
 
-# %% ../nbs/02_toycity.ipynb #70d3b161
+# %% ../nbs/02_toycity.ipynb #53f5b46c
 _CELL = 12.   # metres of street that are furnished together
-_LEFT, _RIGHT = (-12.4, -10.6, -8.3), (8.6, 6.8, 4.2)  # building line, edge of the grass, kerb
+_LEFT, _RIGHT = (-13.4, -10.4, -8.3), (9.4, 6.2, 4.2)  # building line, edge of the grass, kerb
 _LANES = (    # who, metres between slots, x, metres a frame, seen up to (m)
-    (('car', 'bus', 'truck', 'car', 'bus'), 24., 0., .83, 90), (('car', 'truck', 'bus', 'car', None), 23., -3.4, -.7, 90),
+    ('car bus truck car bus'.split(), 24., 0., .83, 90), ('car truck car bus car -'.split(), 24., -3.4, -.7, 90),
     (('train',), 56., -6.7, -.6, 90), (('rider',), 15., 1.5, .5, 60), (('rider',), 30., -4.9, -.4, 60),
-    (('person',), 6., 5.7, .09, 60), (('person',), 9., 5.0, -.08, 60), (('person',), 7., -9.4, -.07, 60))
+    (('person',), 6., 5.3, .09, 60), (('person',), 9., 4.9, -.08, 60), (('person',), 7., -9.4, -.07, 60))
 
 @lru_cache(1024)
 def _cell(city, sequence, seed, index):
@@ -290,110 +350,139 @@ def _cell(city, sequence, seed, index):
     style, z, things = _style(city, sequence, seed), index*_CELL, []
     rng = np.random.default_rng([style.key, index + 1000])
     for side, (line, grass, kerb) in ((-1, _LEFT), (1, _RIGHT)):
-        b, edge, lot, cut = abs(line), kerb + side*.4, rng.choice(['house', 'wall', 'fence'], p=[.5, .25, .25]), rng.choice((.45, .55, 1))
-        back = 9*(lot != 'house')
-        for a, length in ((0, cut), (cut, 1 - cut))[:1 + (cut < 1)]:
-            things.append(_building(rng, style, line + side*(rng.uniform(0, .8) + back), z + a*_CELL, length*_CELL, side, b + 3 + back))
-        if back: things += [_tree(rng, style, line + side*rng.uniform(2, 5), z + d, b + 3) for d in rng.uniform(0, _CELL, 3)] + [_barrier(lot, rng, line, z, _CELL, side, b)]
-        things += [_tree(rng, style, (line + grass)/2, z + rng.uniform(1, 11), b - 1, bush) for bush in (False, True) if rng.random() < .5]
+        b, edge, lot = abs(line), kerb + side*.4, rng.choice(['house', 'wall', 'fence'], p=[.4, .3, .3])
+        back, cut = 9*(lot != 'house'), rng.choice((.45, .55, 1))
+        for a, e in ((0, cut), (cut, 1 - cut))[:1 + (cut < 1)]:
+            x = line + side*(rng.uniform(0, .8) + back)
+            things.append(_building(rng, style, x, z + a*_CELL, e*_CELL, side, b + 3 + back))
+        if back:
+            things += [_tree(rng, style, line + side*rng.uniform(2, 5), z + d, b + 3) for d in rng.uniform(0, _CELL, 3)]
+            things.append(_barrier(lot, rng, line, z, _CELL, side, b))
+        for bush, u in enumerate(rng.uniform(-10, 11, 2)):
+            if u > 1: things.append(_tree(rng, style, (line + grass)/2, z + u, b - 1, bush))
         for kind, d in zip(rng.permutation(['light', 'sign', 'lamp', 'sign', 'light']), rng.uniform(0, 6, 2) + (0, 6)):
             things += _post(rng, style, edge, z + d, abs(edge), kind)
-        for d in rng.uniform(0, _CELL, 2): things += _bike(rng.choice(['bicycle', 'motorcycle']), edge + side*.8, z + d, side*rng.uniform(50, 90), rng, abs(edge) + .8)
-        x, what = edge + side*1.9, rng.choice(['dynamic', 'static', 'persongroup', None], p=[.2, .2, .1, .5])
-        box = ((x - .3, x + .3), (0, 1.1), (z + 5, z + 5.5)) if what == 'dynamic' else ((x - .25, x + .25), (0, .5), (z + 5, z + 6.6))
-        crowd = [p for d in (.6, -.5, .1) for p in _person(rng, x + d, z + 6 - abs(d))] if what == 'persongroup' else _box(*box, _clothes(rng)['l'])
-        if what: things.append(_Thing(what, abs(x), z + 5, crowd))
-    if style.parking and rng.random() < .6: things += _vehicle(rng.choice(['car', 'truck'], p=[.7, .3]), 3.05, z + rng.uniform(0, 3), True, rng, 3.)
-    if index % 4 == 1: things.append(_Thing('road', 97, z, [_panel((226, 226, 222), (a := np.arange(-5., 2., .9), a + .5), .01, (z + 2., z + 5.2))]))
+        for d in rng.uniform(0, _CELL, 2):
+            kind, yaw = rng.choice(['bicycle', 'motorcycle']), side*rng.uniform(50, 90)
+            things += _bike(kind, edge + side*.8, z + d, yaw, rng, abs(edge) + .8)
+        x, what, color = edge + side*1.9, rng.random(), _clothes(rng)['l']
+        bin = _box((x - .3, x + .3), (0, 1.1), (z + 5, z + 5.5), color)
+        bench = _box((x - .25, x + .25), (0, .5), (z + 5, z + 6.6), color)
+        crowd = [p for d in (.6, -.5, .1) for p in _person(rng, x + d, z + 6 - abs(d))]
+        label, parts = ('dynamic', bin) if what < .4 else ('static', bench) if what < .7 else ('persongroup', crowd)
+        if rng.random() < .5: things.append(_thing(label, abs(x), z + 5, parts))
+    if style.strip == 'parking' and rng.random() < .6:
+        things += _vehicle(rng.choice(['car', 'truck'], p=[.7, .3]), 3.05, z + rng.uniform(0, 3), True, rng, 3.)
     u, lid = rng.uniform(-5, 1), np.insert(_disc(rng.uniform(-4.5, 1), z + 8, .35), 1, .006, 1)[None]
-    patch = _panel(style.grounds[0]*rng.uniform(.82, .94), (u, u + rng.uniform(.6, 1.4)), .005, (z + 1, z + rng.uniform(3, 9)))
-    return things + [_Thing('road', 98, z, [patch, _Part(lid, style.grounds[0]*.7, False)])]
+    patch = _panel(style.grounds[0]*rng.uniform(.82, .94), (u, u + 1), .005, (z + 1, z + rng.uniform(3, 9)))
+    things.append(_thing('road', 98, z, [patch, _Part(lid, style.grounds[0]*.7, False)]))
+    zebra = _panel((226, 226, 222), (a := np.arange(-5., 2., .9), a + .5), .01, (z + 2., z + 5.2))
+    return things + [_thing('road', 97, z, [zebra])]*(index % 4 == 1)
 
 @lru_cache(4096)
 def _actor(city, sequence, seed, lane, index, phase):
     "Who fills a slot of a moving lane: its place in the slot, and things that stand at z = 0."
-    rng, (kinds, gap, x, speed, _) = np.random.default_rng([_style(city, sequence, seed).key, lane, index + 1000]), _LANES[lane]
-    place, kind = rng.uniform(.2, .6)*gap, kinds[rng.integers(len(kinds))]
-    if kind == 'rider': things = _bike(rng.choice(['bicycle', 'motorcycle'], p=[.65, .35]), x, 0, rng.uniform(38, 65)*np.sign(speed), rng, abs(x), True)
-    elif kind == 'person': things = [_Thing('person', abs(x), 0, _person(rng, x + rng.uniform(-.8, .8), 0, phase*np.pi/4))]
-    else: things = _vehicle(kind, x, 0, speed > 0, rng, abs(x)) if kind else []
+    rng = np.random.default_rng([_style(city, sequence, seed).key, lane, index + 1000])
+    kinds, gap, x, speed, _ = _LANES[lane]
+    place, kind, yaw = rng.uniform(.2, .6)*gap, kinds[rng.integers(len(kinds))], rng.uniform(38, 65)*np.sign(speed)
+    if kind == 'rider': things = _bike(rng.choice(['bicycle', 'bicycle', 'motorcycle']), x, 0, yaw, rng, abs(x), True)
+    elif kind == 'person': things = [_thing(kind, abs(x), 0, _person(rng, x + rng.uniform(-.8, .8), 0, phase*np.pi/4))]
+    else: things = _vehicle(kind, x, 0, speed > 0, rng, abs(x)) if kind != '-' else []
     return place, things
 
-# %% ../nbs/02_toycity.ipynb #11dd19ed
+# %% ../nbs/02_toycity.ipynb #50b3c597
 _NEAR, _FAR, _EYE, _ZOOM, _HORIZON = 1., 110., 1.6, .85, .44  # metres; focal length / width; share of the height
 
 def _ground(style, here):
     "Road, sidewalk, rails, grass: strips that run from the camera to the horizon."
-    z, (asphalt, pavement, grass, bed, lot), white = here + np.geomspace(_NEAR, _FAR*1.3, 24), style.grounds, np.array((228, 228, 224.))
+    z, white = here + np.geomspace(_NEAR, _FAR*1.3, 24), (228, 228, 224)
+    asphalt, pavement, grass, bed, lot = style.grounds
     def strip(a, b, color, y=.01, solid=False):
         rim = np.stack(np.broadcast_arrays(np.repeat((a, b), 24), y, np.r_[z, z[::-1]]), -1)
         return _Part(rim[None], color, solid)
     (_, grass0, kerb0), (_, grass1, kerb1) = _LEFT, _RIGHT
-    inner, marks, slabs = kerb1 if style.parking else 2.2, here//6*6 + np.arange(0, 96, 6.), here//1.5*1.5 + np.arange(0, 45, 1.5)
-    rows = [('terrain', -70, 70, grass, []), ('road', kerb0, inner, asphalt, [strip(-5.1, -4.98, white), strip(1.86, 1.98, white), _panel(white, (-1.78, -1.62), .01, (marks, marks + 3))]),
-            *(('sidewalk', a, b, pavement, [_panel(pavement*.86, (a, b), .01, (slabs, slabs + .06)), strip((a + b)/2, (a + b)/2 + .06, pavement*.88), strip(k - .14, k + .14, pavement*1.15)])
-              for a, b, k in ((grass0, kerb0, kerb0), (inner, grass1, inner))),
-            ('rail track', -8., -5.25, bed, [strip(x, x + w, c) for x in (-7.45, -6.0) for w, c in ((.2, bed*.7), (.09, _METAL*1.3))])]
-    if style.parking: rows.append(('parking', 2.05, 4.05, lot, [_panel(white, (2.1, 4.), .01, (marks, marks + .12))]))
-    return [_Thing(label, 99, here, [strip(a, b, color, 0, True), *details]) for label, a, b, color, details in rows]
+    inner = 2.2 if style.strip == 'sidewalk' else kerb1
+    marks, slabs = here//6*6 + np.arange(0, 96, 6.), here//1.5*1.5 + np.arange(0, 45, 1.5)
+    lines = [strip(-5.1, -4.98, white), strip(1.86, 1.98, white),
+             _panel(white, (-1.78, -1.62), .01, (marks, marks + 3))]
+    slab = lambda a, b, k: [_panel(pavement*.86, (a, b), .01, (slabs, slabs + .06)),
+                            strip((a + b)/2, (a + b)/2 + .06, pavement*.88),
+                            strip(k - .14, k + .14, pavement*1.15)]
+    rails = [strip(x, x + w, c) for x in (-7.45, -6.0) for w, c in ((.2, bed*.7), (.09, _METAL*1.3))]
+    rows = [('terrain', -70, 70, grass, []), ('road', kerb0, inner, asphalt, lines),
+            ('rail track', -8., -5.25, bed, rails),
+            *(('sidewalk', a, b, pavement, slab(a, b, k)) for a, b,
+              k in ((grass0, kerb0, kerb0), (inner, grass1, inner)))]
+    bays = [_panel(white, (2.1, 4.), .01, (marks, marks + .12))]
+    rows += dict(parking=[('parking', 2.05, 4.05, lot, bays)],
+                 terrain=[('terrain', 2.05, 4.05, grass, [])]).get(style.strip, [])
+    return [_thing(label, 99, here, [strip(a, b, color, 0, True), *details]) for label, a, b, color, details in rows]
 
 @lru_cache(64)
 def _skyline(city, sequence, seed):
     "What closes the view at the end of the street: houses, a tower, trees."
     style = _style(city, sequence, seed)
     rng, tile, wall = np.random.default_rng([style.key, 7]), _rgb('130 78 62')[0], _rgb('196 184 166')[0]
-    tower = _stand('p 0 0 5 0 5 19 0 19 w|p -.4 19 5.4 19 2.5 33 r|p 1.8 14 3.2 14 3.2 16.6 1.8 16.6 k!', dict(w=wall, r=wall*(.5, .65, .7), k=_DARK), rng.uniform(-14, 10), 0)
-    things = [_Thing('building', 97.6, 0, tower)]
+    text = 'p 0 0 5 0 5 19 0 19 w|p -.4 19 5.4 19 2.5 33 r|p 1.8 14 3.2 14 3.2 16.6 1.8 16.6 k!'
+    tower = _stand(text, dict(w=wall, r=wall*(.5, .65, .7), k=_DARK), rng.uniform(-14, 10), 0)
+    things, windows = [_thing('building', 97.6, 0, tower)], ''.join(f'|l {a} {b} {a + 1} {b} 1.5 g!'
+                                                                    for a in (1, 3, 5, 7) for b in (2, 4.8))
     for x in np.arange(-90, 90, 9.):
-        w, h = rng.uniform(8, 11), rng.uniform(6, 11)
-        house = f'p 0 0 {w} 0 {w} {h} 0 {h} w|p -.3 {h} {w + .3} {h} {w - 1.5} {h + 3} 1.5 {h + 3} r|' + '|'.join(f'l {a} {b} {a + 1} {b} 1.5 g!' for a in (1, 3, 5, 7) for b in (2, 4.8))
-        things.append(_Thing('building', 97, 0, _stand(house, dict(w=rng.choice(style.walls)*.9, r=tile*rng.uniform(.8, 1.1), g=_GLASS*1.2), x, 0)))
+        w, h, colors = rng.uniform(8, 11), rng.uniform(6, 11), dict(w=rng.choice(style.walls)*.9,
+                                                                    r=tile*rng.uniform(.8, 1.1), g=_GLASS*1.2)
+        house = f'p 0 0 {w} 0 {w} {h} 0 {h} w|p -.3 {h} {w + .3} {h} {w - 1.5} {h + 3} 1.5 {h + 3} r' + windows
+        things.append(_thing('building', 97, 0, _stand(house, colors, x, 0)))
         if rng.random() < .5: things.append(_tree(rng, style, x + rng.uniform(0, 9), -1, 97))
     return things
 
 def _scene(city, sequence, t, seed):
     "All things in view of frame t as (thing, z of its origin) in painting order, and the camera's place on the street."
-    here, small = .8*t, ('person', 'rider', 'bicycle', 'motorcycle', 'pole', 'traffic light', 'traffic sign', 'license plate')
-    rows = [(thing, 0.) for i in range(int(here//_CELL), int((here + _FAR)//_CELL)) for thing in _cell(city, sequence, seed, i)]
+    style, small = _style(city, sequence, seed), ('person', 'rider', 'bicycle', 'motorcycle', 'pole', 'license plate')
+    here = style.key % 5000 + .8*t
+    cells = range(int(here//_CELL), int((here + _FAR)//_CELL))
+    rows = [(thing, 0.) for i in cells for thing in _cell(city, sequence, seed, i)]
     for lane, (_, gap, x, speed, far) in enumerate(_LANES):
         for i in range(int((here - 40 - speed*t)//gap), int((here + far - speed*t)//gap)):
             place, things = _actor(city, sequence, seed, lane, i, (t + i) % 8 if gap < 10 else 0)
-            if lane or (z := i*gap + place + speed*t) - here > 10: rows += [(thing, i*gap + place + speed*t) for thing in things]
-    rows = [r for r in rows if r[0].z + r[1] < here + (60 if r[0].label in small else _FAR)]
+            z = i*gap + place + speed*t
+            if lane or z - here > 10: rows += [(thing, z) for thing in things]   # nobody right before us
+    rows = [r for r in rows if r[0].z + r[1] < here + (60 if r[0].label.startswith(small + ('traffic',)) else _FAR)]
     rows += [(thing, here + _FAR*1.12) for thing in _skyline(city, sequence, seed)]
     rows.sort(key=lambda r: (-round(r[0].band), -r[0].z - r[1]))
-    return [(thing, 0.) for thing in _ground(_style(city, sequence, seed), here)] + rows, here
+    return [(thing, 0.) for thing in _ground(style, here)] + rows, here
 
-# %% ../nbs/02_toycity.ipynb #852bed47
+# %% ../nbs/02_toycity.ipynb #7036fc0a
 def _project(points, size, curve):
     "Points in metres [N,3] seen from the camera, as (x, y) in pixels [N,2]."
     z = np.maximum(points[:, 2], _NEAR)
     k = _ZOOM*size[1]/z
     return np.stack([size[1]/2 + k*(points[:, 0] + curve*z*z/2), _HORIZON*size[0] + k*(_EYE - points[:, 1])], -1)
 
-def _shade(points, starts, parts, count, style):
+def _shade(points, starts, color, glow, style):
     "The colour of each polygon in this light and haze: the sun on its face, its distance; RGB, a list of lists."
     a, b, c = points[starts], points[starts + 1], points[starts + 2]
     n = np.cross(b - a, c - a)
     n *= (np.where((n*a).sum(1) > 0, -1, 1)/(np.linalg.norm(n, axis=1) + 1e-9))[:, None]
-    light = np.where(np.repeat([p.glow for p in parts], count), 1.1, style.ambient + style.sun*np.maximum(n @ style.to_sun, 0))
-    color = np.repeat(np.array([(0, 0, 0) if p.color is None else p.color for p in parts], float), count, 0)*light[:, None]*style.tint
+    color = color*np.where(glow, 1.1, style.ambient + style.sun*np.maximum(n @ style.to_sun, 0))[:, None]*style.tint
     far = 1 - np.exp(-np.maximum(a[:, 2:] - 5, 0)/style.haze)
     return np.clip(color*(1 - far) + np.array(style.horizon)*far, 0, 255).astype(int).tolist()
 
 def _shadows(points, at, things, style, size):
     "How much light things leave on the ground: cast shadows, darkness under cars; float32 [H,W], 1 = full light."
     cast, under, k = np.full(size, 255, np.uint8), np.full(size, 255, np.uint8), max(3, size[0]//100 | 1)
-    for target, lean, value, outer in ((cast, style.to_sun/style.to_sun[1], 255*(1 - .75*style.sun), 90), (under, np.zeros(3), 165, 9)):
+    for target, lean, value, outer in ((cast, style.to_sun/style.to_sun[1], 255*(1 - .75*style.sun), 90),
+                                       (under, np.zeros(3), 165, 9)):
         xy = np.round(_project((points - points[:, 1:2]*lean)*(1, 0, 1), size, style.curve)*16).astype(np.int32)
         for thing, a, b in zip(things, at, at[1:]):
-            if thing.band < outer and points[a, 2] < 70: cv2.fillConvexPoly(target, cv2.convexHull(xy[a:b]), value, 8, 4)
+            if thing.band > outer or points[a, 2] > 70: continue
+            cv2.fillConvexPoly(target, cv2.convexHull(xy[a:b]), value, 8, 4)
     return cv2.blur(cast, (k, k//2 | 1)).astype(np.float32)*cv2.blur(under, (2*k + 1, k))/255**2
 
 class _Canvas:
     "The ground truth as it is painted: labelIds, instanceIds and the polygons behind them."
     def __init__(self, size):
-        self.labels, self.instances, self.objects, self.number = np.zeros(size, np.uint8), np.zeros(size, np.uint16), [], {}
+        self.labels, self.instances, self.objects, self.number = np.zeros(size,
+                                                                          np.uint8), np.zeros(size, np.uint16), [], {}
 
     def union(self, label, polygons, lo, hi):
         "Paint the union of `polygons` (in sixteenths of a pixel, within the pixels lo..hi) as one object."
@@ -418,24 +507,28 @@ class _Canvas:
 def _paint(image, rows, style, here, size):
     "Paint things onto the finer `image`; returns the canvas with the ground truth and the light on the ground."
     (h, w), scale, things = size, image.shape[0]//size[0], [thing for thing, _ in rows]
-    parts = [p for thing in things for p in thing.parts]
-    count, corners = np.array([p.points.shape[:2] for p in parts]).T
-    ends = np.cumsum(np.repeat(corners, count)); starts = np.r_[0, ends[:-1]]                             # polygons -> points
-    first = np.r_[0, np.cumsum(count)][np.cumsum([0] + [len(thing.parts) for thing in things])]           # things -> polygons
-    at, points = np.r_[starts, ends[-1]][first], np.concatenate([p.points.reshape(-1, 3) for p in parts])  # things -> points
+    points, corners, color, solid, glow = (np.concatenate(a) for a in list(zip(*things))[3:])
+    at, first = (np.cumsum([0] + [len(a) for a in b]) for b in list(zip(*things))[3:5])  # first point, polygon
+    ends = np.cumsum(corners)
+    starts = ends - corners
     points[:, 2] += np.repeat([z - here for _, z in rows], np.diff(at))
-    uv, color = _project(points, size, style.curve), _shade(points, starts, parts, count, style)
+    uv, paint = _project(points, size, style.curve), _shade(points, starts, color, glow, style)
     fine, crisp = np.round((uv*scale + (scale - 1)/2)*16).astype(np.int32), np.round(uv*16).astype(np.int32)
-    lo, hi, solid = np.minimum.reduceat(uv, starts), np.maximum.reduceat(uv, starts), np.repeat([p.solid for p in parts], count)
-    seen = (np.maximum.reduceat(points[:, 2], starts) > _NEAR) & (hi > 0).all(1) & (lo < (w, h)).all(1) & ((hi - lo).max(1) > .7) & (solid | ((hi - lo).min(1) > .2))
-    drawn, solid = np.flatnonzero(seen & np.repeat([p.color is not None for p in parts], count)), np.flatnonzero(seen & solid)
-    starts, ends, canvas, cuts = starts.tolist(), ends.tolist(), _Canvas(size), (np.searchsorted(drawn, first), np.searchsorted(solid, first))
-    for thing, a, b, c, d in zip(things, cuts[0], cuts[0][1:], cuts[1], cuts[1][1:]):
-        for q in drawn[a:b].tolist(): cv2.fillPoly(image, [fine[starts[q]:ends[q]]], color[q], 8, 4)
-        if d > c: canvas.union(thing.label, [crisp[starts[q]:ends[q]] for q in solid[c:d].tolist()], lo[solid[c:d]].min(0), hi[solid[c:d]].max(0))
+    lo, hi = np.minimum.reduceat(uv, starts), np.maximum.reduceat(uv, starts)
+    deep = np.maximum.reduceat(points[:, 2], starts)
+    seen = (deep > _NEAR) & (hi > 0).all(1) & (lo < (w, h)).all(1)
+    seen &= ((hi - lo).max(1) > .7) & (solid | ((hi - lo).min(1) > .2))
+    drawn, solid = np.flatnonzero(seen & (color[:, 0] >= 0)), np.flatnonzero(seen & solid)
+    starts, ends, canvas = starts.tolist(), ends.tolist(), _Canvas(size)
+    d, s = np.searchsorted(drawn, first), np.searchsorted(solid, first)
+    for i, thing in enumerate(things):
+        for q in drawn[d[i]:d[i + 1]].tolist(): cv2.fillPoly(image, [fine[starts[q]:ends[q]]], paint[q], 8, 4)
+        mine = solid[s[i]:s[i + 1]]
+        outlines = [crisp[starts[q]:ends[q]] for q in mine.tolist()]
+        if outlines: canvas.union(thing.label, outlines, lo[mine].min(0), hi[mine].max(0))
     return canvas, _shadows(points, at, things, style, size)
 
-# %% ../nbs/02_toycity.ipynb #d5ea3cec
+# %% ../nbs/02_toycity.ipynb #b3a80915
 @lru_cache(1)
 def _noise(n=512):
     "A tile of smooth noise around 0 that repeats without a seam, float32 [n,n]."
@@ -445,7 +538,9 @@ def _noise(n=512):
         total += cv2.resize(coarse, None, fx=s, fy=s, interpolation=cv2.INTER_CUBIC)[2*s:-2*s, 2*s:-2*s]*k**-.6
     return total/total.std()
 
-def _look(x, y): return cv2.remap(_noise(), np.float32(x % 512), np.float32(y % 512), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+def _look(x, y):
+    "The noise at x, y (arrays)."
+    return cv2.remap(_noise(), np.float32(x % 512), np.float32(y % 512), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
 
 @lru_cache(4)
 def _lens(size):
@@ -454,18 +549,20 @@ def _lens(size):
     z = (_ZOOM*w*_EYE/(np.arange(int(_HORIZON*h) + 1, h) - _HORIZON*h + .5)).astype(np.float32)[:, None].repeat(w, 1)
     edge = 1 - .08*((np.linspace(-1, 1, h)**2)[:, None] + (np.linspace(-1, 1, w)**2)[None])**1.5
     grain = np.random.default_rng(0).normal(0, 2.5, (h + 64, w + 64)).astype(np.float32)
-    return (np.arange(w, dtype=np.float32) - w/2)*z/(_ZOOM*w), np.minimum(z, 200), edge.astype(np.float32)[..., None], grain
+    x = (np.arange(w, dtype=np.float32) - w/2)*z/(_ZOOM*w)
+    return x, np.minimum(z, 200), edge.astype(np.float32)[..., None], grain
 
 @lru_cache(8)
 def _sky(city, sequence, seed, size):
     "The sky alone: gradient, glow around the sun, clouds on a plane high above; uint8 [H,W,3]."
     (h, w), style = size, _style(city, sequence, seed)
     up = np.clip(1 - np.arange(h, dtype=np.float32)/(_HORIZON*h), 0, 1)[:, None]
-    low, aside, depth = np.array(style.horizon, np.float32), np.linspace(-1, 1, w, dtype=np.float32)[None], 30/(up + .25)
+    low, aside, depth = np.float32(style.horizon), np.linspace(-1, 1, w, dtype=np.float32)[None], 30/(up + .25)
     sky = low + (np.array(style.zenith) - low)*(up**.75)[..., None]
-    sky = sky + (np.array((255, 236, 205)) - sky)*np.exp(-((aside - style.to_sun[0]*.7)**2/.5 + up**2/.12))[..., None]*style.sun*.5
-    n = _look(aside*depth*1.3 + style.key, depth*3 + 0*aside)
-    cloud = (np.clip(n*.8 + style.cover*2.6 - 1.5, 0, 1)*np.clip(up*4, 0, 1))[..., None]*.8
+    glow = np.exp(-((aside - style.to_sun[0]*.7)**2/.5 + up**2/.12))[..., None]*style.sun*.5
+    sky = sky + (np.array((255, 236, 205)) - sky)*glow
+    n = _look(aside*depth*3 + style.key, depth*1.3 + 0*aside)
+    cloud = (np.clip(n*.8 + style.cover*2.6 - 1.5, 0, 1)*np.clip(up*2.5 - .1, 0, 1))[..., None]*.8
     white = low*.35 + 165 - 14*np.clip(n, -1, 2)[..., None] - 14*up[..., None]*style.cover
     return np.clip(sky + (white - sky)*cloud, 0, 255).astype(np.uint8)
 
@@ -477,22 +574,24 @@ def _develop(image, labels, style, here, light, t):
     (h, w), (x, z, edge, grain) = labels.shape, _lens(labels.shape)
     top = h - len(z)
     image, gain, fade = image.astype(np.float32), _GRAIN[labels[top:]], np.minimum(12/z, 1)
-    look = lambda s: _look((x + style.curve*z*z/2*-1)*s, (z + here)*s)
+    look = lambda s: _look((x - style.curve*z*z/2)*s, (z + here)*s)
     image[top:] *= np.where(gain > 0, light[top:]*(1 + gain*(look(24.)*fade + look(3.)*np.sqrt(fade))), 1)[..., None]
     if style.wet:
         mirror = cv2.blur(cv2.resize(image[:top][::-1], (w, h - top)), (3, h//12))
-        image[top:] += (mirror - image[top:])*(style.wet*np.where(gain > 0, 1 - .6*fade, 0)*np.clip(.8 + look(2.)*.4, 0, 1))[..., None]
+        gloss = style.wet*np.where(gain > 0, 1 - .6*fade, 0)*np.clip(.8 + look(2.)*.4, 0, 1)
+        image[top:] += (mirror - image[top:])*gloss[..., None]
     small = cv2.resize(image, (w//4, h//4), interpolation=cv2.INTER_AREA)
     image += cv2.resize(cv2.GaussianBlur(np.maximum(small - 190, 0)*.35, (0, 0), h/90), (w, h))
     return np.clip(image*edge + grain[t*37 % 64:, t*23 % 64:][:h, :w, None], 0, 255).astype(np.uint8)
 
-# %% ../nbs/02_toycity.ipynb #128f87a9
+# %% ../nbs/02_toycity.ipynb #bbf1482a
 def _camera_marks(size):
     "What every frame has alike, as (label, outline [N,1,2]): ego vehicle, rectification border, out of roi."
     h, w = size
     b, r, a = max(1, round(h/200)), max(2, round(h/100)), np.linspace(0, 1, 31)
-    bonnet = np.concatenate([np.stack([a*(w - 1), h*(.985 - .06*np.sin(a*np.pi)**.45)], -1), [(w - 1, h - 1), (0, h - 1)]])
-    rims = (0, 0, r, h - 1), (0, 0, w - 1, b - 1), (0, h - b, w - 1, h - 1), (0, 0, b - 1, h - 1), (w - b, 0, w - 1, h - 1)
+    bonnet = [*np.stack([a*(w - 1), h*(.985 - .06*np.sin(a*np.pi)**.45)], -1), (w - 1, h - 1), (0, h - 1)]
+    right, low = w - 1, h - 1
+    rims = (0, 0, r, low), (0, 0, right, b - 1), (0, h - b, right, low), (0, 0, b - 1, low), (w - b, 0, right, low)
     return [('ego vehicle', np.round(bonnet).astype(np.int32)[:, None])] + [
         (label, np.array([[(x0, y0)], [(x1, y0)], [(x1, y1)], [(x0, y1)]], np.int32))
         for label, (x0, y0, x1, y1) in zip(('rectification border', *['out of roi']*4), rims)]
@@ -512,13 +611,14 @@ def draw_frame(
     canvas.objects.insert(0, dict(label='sky', polygon=[[0, 0], [w - 1, 0], [w - 1, h - 1], [0, h - 1]]))
     for target in (canvas.labels, canvas.instances): target[target == 0] = BY_NAME['sky'].id
     marks = _camera_marks(size)
-    for lift, shade in ((0, .4), (h//64, .3)): cv2.fillPoly(image, [marks[0][1]*2 + (0, lift)], (style.walls[0]*shade).tolist())
+    for lift, shade in ((0, .4), (h//64, .3)):
+        cv2.fillPoly(image, [marks[0][1]*2 + (0, lift)], (style.walls[0]*shade).tolist())
     for label, outline in marks: canvas.draw(label, [outline])
     image = _develop(cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA), canvas.labels, style, here, light, t)
     image[canvas.labels == BY_NAME['rectification border'].id] = 0
     return Drawing(image, canvas.labels, canvas.instances, dict(imgHeight=h, imgWidth=w, objects=canvas.objects))
 
-# %% ../nbs/02_toycity.ipynb #67eec819
+# %% ../nbs/02_toycity.ipynb #97cde2b3
 TOY_CITIES = dict(train=('ahornstadt', 'birkfeld', 'eichtal', 'kiefernau'), val=('lindental', 'weidenau'),
                   test=('erlenbach', 'tannhof'))
 _FEW = 3      # consecutive frames in a sequence of train and val; a test city is one long sequence
@@ -526,43 +626,37 @@ _FORMAT = 1   # raise it when the drawing changes
 
 def _plan(train, val, test):
     "Every frame as (split, city, sequence, t)."
-    rows = []
-    for (split, cities), n in zip(TOY_CITIES.items(), (train, val, test)):
-        for i in range(n):
-            k, city = divmod(i, len(cities))
-            few = n if split == 'test' else _FEW
-            rows.append((split, cities[city], k//few, k % few if few == _FEW else k))
-    return rows
-
-def _write(path, data):
-    "Write bytes whole or not at all."
-    part = path.with_name(path.name + '.part')
-    part.write_bytes(data)
-    os.replace(part, path)
-
-def _png(array, level=1): return cv2.imencode('.png', array, [cv2.IMWRITE_PNG_COMPRESSION, level])[1].tobytes()
+    return [(split, cities[i % len(cities)], *divmod(i//len(cities), n if split == 'test' else _FEW))
+            for (split, cities), n in zip(TOY_CITIES.items(), (train, val, test)) for i in range(n)]
 
 def _blank(d):
     "The ground truth of a test frame: only what every frame has alike."
-    labels = np.where((d.label_ids == 1) | (d.label_ids == 2), d.label_ids, 3).astype(np.uint8)
-    objects = [o for o in d.polygons['objects'] if o['label'] in ('ego vehicle', 'rectification border', 'out of roi')]
-    h, w = labels.shape
-    roi = dict(label='out of roi', polygon=[[0, 0], [w - 1, 0], [w - 1, h - 1], [0, h - 1]])
-    return d._replace(label_ids=labels, instance_ids=labels.astype(np.uint16), polygons=dict(imgHeight=h, imgWidth=w, objects=[roi, *objects]))
+    labels, (h, w) = np.minimum(d.label_ids, BY_NAME['out of roi'].id), d.label_ids.shape
+    objects = [o for o in d.polygons['objects'] if o['label'] in ('ego vehicle', 'rectification border')]
+    objects.insert(0, dict(label='out of roi', polygon=[[0, 0], [w - 1, 0], [w - 1, h - 1], [0, h - 1]]))
+    return d._replace(label_ids=labels, instance_ids=labels.astype(np.uint16),
+                      polygons=dict(d.polygons, objects=objects))
+
+def _write(path, data):
+    "Write an array as PNG, or else JSON, whole or not at all."
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + '.part')
+    png = isinstance(data, np.ndarray)
+    part.write_bytes(cv2.imencode('.png', data, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1] if png
+                     else json.dumps(data).encode())
+    os.replace(part, path)
 
 def _write_frame(root, split, city, sequence, t, size, seed):
-    "Draw one frame and write its five files, the picture last."
+    "Draw one frame and write its five files, the picture last, unless it is there already."
     name = f'{city}_{sequence:06}_{t:06}'
-    picture = root/'leftImg8bit'/split/city/f'{name}_leftImg8bit.png'
+    picture, truth = root/'leftImg8bit'/split/city/f'{name}_leftImg8bit.png', root/'gtFine'/split/city/f'{name}_gtFine_'
     if picture.exists(): return
     d = draw_frame(city, sequence, t, size, seed)
     if split == 'test': d = _blank(d)
-    truth = root/'gtFine'/split/city
-    for folder in (truth, picture.parent): folder.mkdir(parents=True, exist_ok=True)
-    for kind, array in (('labelIds', d.label_ids), ('instanceIds', d.instance_ids), ('color', ID_TO_COLOR[d.label_ids][..., ::-1])):
-        _write(truth/f'{name}_gtFine_{kind}.png', _png(array))
-    _write(truth/f'{name}_gtFine_polygons.json', json.dumps(d.polygons).encode())
-    _write(picture, _png(d.image[..., ::-1]))
+    for kind, data in (('labelIds.png', d.label_ids), ('instanceIds.png', d.instance_ids),
+                       ('polygons.json', d.polygons),
+                       ('color.png', ID_TO_COLOR[d.label_ids][..., ::-1])): _write(Path(f'{truth}{kind}'), data)
+    _write(picture, d.image[..., ::-1])
 
 def toy_city(
     root,                 # folder of the data set; made when missing
@@ -577,11 +671,10 @@ def toy_city(
     if have == dict(wanted, complete=True): return root
     if have is None and any((root/d).exists() for d in ('leftImg8bit', 'gtFine')):
         raise ValueError(f'{root} holds a data set that is not a toy city; give another folder')
-    if have and dict(wanted, complete=False) != have:
-        diff = ', '.join(f'{k}={have.get(k)!r}, wanted {v!r}' for k, v in wanted.items() if have.get(k) != v)
-        raise ValueError(f'{root} holds another toy city ({diff}); give another folder or delete this one')
-    root.mkdir(parents=True, exist_ok=True)
-    _write(manifest, json.dumps(dict(wanted, complete=False)).encode())
+    if have and (diff := ', '.join(f'{k}={have.get(k)!r}, wanted {v!r}' for k,
+                                   v in wanted.items() if have.get(k) != v)):
+        raise ValueError(f'{root} holds another toy city ({diff}); give another folder, or delete this one')
+    _write(manifest, dict(wanted, complete=False))
     for row in tqdm(_plan(train, val, test), 'toy city', disable=None): _write_frame(root, *row, tuple(size), seed)
-    _write(manifest, json.dumps(dict(wanted, complete=True)).encode())
+    _write(manifest, dict(wanted, complete=True))
     return root
