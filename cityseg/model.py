@@ -5,7 +5,9 @@
 # %% auto #0
 __all__ = ['IMAGENET', 'normalisation', 'build', 'forward', 'Loss', 'save', 'load', 'pick_device', 'amp_dtype']
 
-# %% ../nbs/07_model.ipynb #5847d232
+# %% ../nbs/07_model.ipynb #49f18f72
+import contextlib
+import io
 import json
 import os
 import tempfile
@@ -144,7 +146,7 @@ def save(
         os.replace(new, folder)
     return folder
 
-# %% ../nbs/07_model.ipynb #1ea3ca0e
+# %% ../nbs/07_model.ipynb #cb88f446
 def load(
     source  # a run folder, its best/ folder, or the name of an SMP model on a hub
 ) -> torch.nn.Module:  # in evaluation mode, with .mean and .std
@@ -153,7 +155,9 @@ def load(
     if (folder/'best').is_dir(): folder = folder/'best'
     if folder.is_dir() and not (folder/'config.json').exists():
         raise FileNotFoundError(f'no trained model in {folder}: it has no config.json and no best/ (was the run validated once?)')
-    try: model = smp.from_pretrained(str(folder) if folder.is_dir() else str(source))
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # the hub's client says where it reads from
+            model = smp.from_pretrained(str(folder) if folder.is_dir() else str(source))
     except Exception as e:
         if folder.is_dir() or not _is_offline(e) and 'Repo' not in type(e).__name__: raise
         raise FileNotFoundError(f'{source}: no such folder, and no such model could be fetched from a hub ({type(e).__name__})') from e

@@ -68,7 +68,7 @@ def update_average(
     for i, v in enumerate(old):
         if not v.is_floating_point(): v.copy_(new[i])
 
-# %% ../nbs/10_training.ipynb #edbcea02
+# %% ../nbs/10_training.ipynb #c8d6010b
 class Machine:
     "The device of this process, the number format, and the other processes."
     def __init__(self, amp: str = 'auto'):  # mixed precision: auto, fp16, bf16, no
@@ -80,7 +80,7 @@ class Machine:
             torch.cuda.set_device(self.device)
         if self.world > 1 and not dist.is_initialized():
             dist.init_process_group('nccl' if self.device.type == 'cuda' else 'gloo')
-        self.dtype = amp_dtype(amp, self.device)
+        self.amp, self.dtype = amp, amp_dtype(amp, self.device)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
 
     def autocast(self):
@@ -99,7 +99,7 @@ class Machine:
         if self.world > 1: dist.all_reduce(value)
         return value
 
-# %% ../nbs/10_training.ipynb #5c66d3ca
+# %% ../nbs/10_training.ipynb #286b944e
 def validate(
     model: torch.nn.Module,  # what is evaluated
     val: list,               # labelled `Frame`s
@@ -108,8 +108,7 @@ def validate(
     panels: int = 3          # how many frames to make a picture of
 ) -> tuple:                  # (Confusion over all processes, panel uint8 [H,W,3] or None)
     "Confusion of whole frames, and a picture of the first few: image, truth, prediction, errors."
-    predict, confusion, rows = Predictor(model, machine.device, window=None), Confusion(), []
-    predict.dtype = machine.dtype
+    predict, confusion, rows = Predictor(model, machine.device, machine.amp), Confusion(), []
     mine = val[machine.rank::machine.world]
     for image, label in tqdm(whole_frames(mine, workers), desc='validate', unit='frame', leave=False,
                              disable=None if machine.rank == 0 else True):
