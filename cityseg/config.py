@@ -13,13 +13,13 @@ from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 
-# %% ../nbs/01_config.ipynb #64bf8332
+# %% ../nbs/01_config.ipynb #7a053ef1
 ARCHITECTURES = ('Unet', 'UnetPlusPlus', 'MAnet', 'Linknet', 'FPN', 'PSPNet', 'PAN', 'DeepLabV3', 'DeepLabV3Plus',
                  'UPerNet', 'Segformer', 'DPT')
 LOSSES = ('ce', 'dice', 'jaccard', 'lovasz', 'focal', 'tversky')
 SCHEDULES = ('poly', 'cosine', 'constant')
 AMP_MODES = ('auto', 'fp16', 'bf16', 'no')
-_FAMILIAR = ('resnet18', 'resnet50', 'mit_b2', 'mit_b3', 'efficientnet-b4', 'tu-resnet18', 'tu-tf_efficientnet_lite0')
+_FAMILIAR = ('resnet18', 'resnet50', 'mit_b2', 'mit_b3', 'efficientnet-b4', 'tu-mobilenetv3_large_100', 'tu-tf_efficientnet_lite0')
 
 def nearest(
     value: str,        # what was given
@@ -133,10 +133,12 @@ def _faults(run):
     if _number(run.accumulate, True) and run.accumulate > 0 and run.batch_size % run.accumulate:
         yield f'accumulate: a batch of {run.batch_size} does not split into {run.accumulate} equal parts'
 
-# %% ../nbs/01_config.ipynb #ed37af05
+# %% ../nbs/01_config.ipynb #0d28247a
 RECIPES = {
     'default': Run(),
-    'demo': Run(architecture='FPN', encoder='tu-resnet18', encoder_weights='none', crop_size=(256, 256)),
+    'demo': Run(architecture='FPN', encoder='tu-mobilenetv3_large_100', encoder_weights='none', decoder_channels=64,
+                loss='ce+dice', crop_size=(192, 192), scale_range=(0.75, 1.75), augmentation=0.2, batch_size=4,
+                iterations=1000, learning_rate=4e-3, encoder_rate=1., warmup=50, ema=0.99, validate_every=500, workers=1),
     'seed': Run(encoder='efficientnet-b4', crop_size=(512, 512), scale_range=(1., 1.), augmentation=0.3, epochs=50,
                 learning_rate=5e-4, encoder_rate=1., weight_decay=0., schedule='cosine', warmup=0, clip=0., ema=0.),
     'quick': Run(encoder='resnet18', crop_size=(512, 512), batch_size=16, iterations=2000, validate_every=500),

@@ -50,7 +50,7 @@ def _thing(label, band, z, parts):
                   np.concatenate([[p.points.shape[1]]*n for n, p in zip(k, parts)]),
                   np.concatenate(color), np.repeat([p.solid for p in parts], k), np.repeat([p.glow for p in parts], k))
 
-# %% ../nbs/02_toycity.ipynb #8deecaa7
+# %% ../nbs/02_toycity.ipynb #3512bfe7
 def _rect(*axes):
     "Rectangles [K,4,3] from x, y, z, two of which are (low, high) pairs; numbers or arrays [K]."
     size = max(np.size(v) for a in axes for v in (a if isinstance(a, tuple) else (a,)))
@@ -83,7 +83,7 @@ def _disc(x, y, r, n=14, inner=0):
 @lru_cache(1024)
 def _outlines(text):
     "The polygons and colour keys that a text describes."
-    forms = dict(d=_disc, o=lambda *v: _disc(*v, inner=.8), l=_limb, p=lambda *v: np.reshape(v, (-1, 2)))
+    forms = dict(d=_disc, o=lambda *v: _disc(*v, inner=.72), l=_limb, p=lambda *v: np.reshape(v, (-1, 2)))
     return [(forms[form](*map(float, values)), key) for form, *values, key in map(str.split, text.split('|'))]
 
 def _stand(text, colors, x, z, yaw=90):
@@ -124,7 +124,7 @@ def _style(city, sequence, seed):
                            grounds=_GROUNDS*town.uniform(.88, 1.12, (5, 1)) + town.uniform(-9, 9, (5, 3)),
                            strip=rng.choice(['parking', 'terrain', 'sidewalk']), key=int(rng.integers(2**31)))
 
-# %% ../nbs/02_toycity.ipynb #0588f50a
+# %% ../nbs/02_toycity.ipynb #7fc3a74a
 _GLASS, _DARK, _METAL = np.array((52, 66, 80.)), np.array((26, 26, 30.)), np.array((118, 121, 125.))
 _KINDS = dict(  # width, radius and places of wheels, panes (strips of the profile), profile from the rear: z y ...
     car=(1.8, .35, (.85, 3.4), (2, 4), '0 .3 0 .86 .3 .98 .85 1.44 2.3 1.48 3.1 1 4.15 .8 4.3 .3'),
@@ -153,7 +153,7 @@ def _vehicle(kind, x, z, away, rng, band):
     p, color, cargo = _rgb(profile, 2), *(rng.choice(_PAINT[k]) for k in (kind, 'cargo'))
     xs, length, tall = (x - width/2, x + width/2), p[-1, 0], rng.uniform(.96, 1.18) if kind == 'car' else 1
     p[:, 1] *= tall
-    near, eps = (xs[0], -.01) if x > 0 else (xs[1], .01)
+    (near, eps), aside = (xs[0], -.01) if x > 0 else (xs[1], .01), abs(x) > width/2   # no side is seen right before us
     along = (lambda a: z + a) if away else (lambda a: z + length - a)
     colors = dict(b=color*.8, g=_GLASS, k=_DARK*1.3, m=_METAL, w=(238, 234, 222), x=cargo, r=(190, 40, 40),
                   y=(235, 215, 60), X=cargo*.88 if kind == 'truck' else color*1.25, A=(255, 176, 40),
@@ -162,26 +162,27 @@ def _vehicle(kind, x, z, away, rng, band):
     hull = [_Part(_poly(*((u, *q[::-1]) for u, q in zip((*xs, *xs[::-1]), (a, a, b, b)))),
                   _GLASS if i in panes else color)
             for i, (a, b) in enumerate(zip(p, p[1:]))]        # strips across the body, far ones first, then its side
-    hull = sorted(hull, key=lambda s: -s.points[..., 2].mean()) + [_Part(_poly(*((near, y, a) for a, y in p)), color)]
+    hull.sort(key=lambda s: -s.points[..., 2].mean())
+    hull += [_Part(_poly(*((near, y, a) for a, y in p)), color)]*aside
     parts = _box((xs[0] + .12, xs[1] - .12), (.08, .6), (z + .15, z + length - .2), _DARK) + hull
     parts += [_Part(_rect((s, s + .28), (0, .5), z + .1), _DARK) for s in (xs[0] + .1, xs[1] - .38)]
-    parts += [_Part(_poly(*((near + 2*eps, v, u) for u, v in _disc(along(a), r, r*q))), c, q == 1) for a in wheels
+    parts += [_Part(_poly(*((near + 2*eps, v, u) for u, v in _disc(along(a), r, r*q))), c, q == 1) for a in wheels*aside
               for q, c in ((1, _DARK), (.55, _METAL*1.2))]
     for where, a, b, low, high, c, *step in trim:
         a, b, y = float(a), float(b), (float(low)*tall, float(high)*tall)
         if step: a, b = (s := np.arange(a, b, float(step[0]))), s + (1.2 if c == 'X' and kind == 'train' else .12)
-        if where == 's': parts.append(_panel(colors[c], near + eps, y, (along(a), along(b))))
+        if where == 's': parts += [_panel(colors[c], near + eps, y, (along(a), along(b)))]*aside
         elif where == 'f' or (where == 'R') == away:
             across = xs[0] + a*width, xs[0] + b*width
             parts.append(_panel(colors[c], across, y, z - .02, glow=c in 'LA'))
     plate = _Part(_rect((x - .26, x + .26), (.5, .62), z - .04), (236, 236, 226))
     return [_thing(kind, band, z, parts)] + [_thing('license plate', band, z - .01, [plate])]*(kind != 'train')
 
-# %% ../nbs/02_toycity.ipynb #7e5df0c7
+# %% ../nbs/02_toycity.ipynb #6444c530
 _BIKES = dict(
-    bicycle='d -.55 .36 .36 -|d .55 .36 .36 -|o -.55 .36 .36 k|o .55 .36 .36 k|l -.55 .36 -.14 .86 .075 c|'
-            'l -.1 .32 .42 .88 .075 c|l -.14 .84 .42 .9 .075 c|l -.55 .36 -.1 .32 .075 c|l -.1 .32 -.18 .95 .075 c|'
-            'l .55 .36 .38 1.05 .075 c|l -.34 .98 -.04 .98 .09 k|l .26 1.06 .5 1.1 .07 k|d -.1 .32 .1 m',
+    bicycle='d -.55 .36 .36 -|d .55 .36 .36 -|o -.55 .36 .36 k|o .55 .36 .36 k|l -.55 .36 -.14 .86 .1 c|'
+            'l -.1 .32 .42 .88 .1 c|l -.14 .84 .42 .9 .1 c|l -.55 .36 -.1 .32 .1 c|l -.1 .32 -.18 .95 .1 c|'
+            'l .55 .36 .38 1.05 .1 c|l -.34 .98 -.04 .98 .09 k|l .26 1.06 .5 1.1 .07 k|d -.1 .32 .1 m',
     motorcycle='d -.68 .33 .33 k|d .68 .33 .33 k|d -.68 .33 .17 m!|d .68 .33 .17 m!|p -.5 .22 .3 .22 .4 .6 -.5 .6 m|'
                'l .68 .33 .42 1.12 .1 m|p -.9 .86 -.6 .5 .35 .5 .62 .8 .3 1.02 -.1 .78 -.7 .92 c|'
                'l -.75 .9 -.05 .82 .15 k|p .4 .98 .62 .92 .42 1.34 w|d .62 .88 .1 L!')
@@ -287,7 +288,7 @@ def _ground_floor(rng, style, x, side, at, half, w, hw, frame):
             r in ((frame, .03), (color['l'], .08))]
     return _windows(style, x, side, np.full(len(at) - 1, 1.4), at[1:], w, hw, frame) + door
 
-# %% ../nbs/02_toycity.ipynb #ca27dd80
+# %% ../nbs/02_toycity.ipynb #741c833b
 def _barrier(kind, rng, x, z, length, side, band):
     "A wall of stones or a fence of pickets along the street."
     h, zs, tone = rng.uniform(1.7, 2.5), (z, z + length), rng.uniform(.88, 1.1)
@@ -306,16 +307,16 @@ def _barrier(kind, rng, x, z, length, side, band):
     posts = _Part(_rect(x - side*.03, (0, h + .12), (posts, posts + .22)), c*.9)
     return _thing(kind, band, z, [_Part(_rect(x, (0, h), zs), None), *rails, pickets, posts])  # labelled with its gaps
 
-_SIGNS = ('d 0 Y .46 r|d 0 Y .36 w!|l -.2 Y .2 Y .12 k!', 'd 0 Y .46 w|d 0 Y .38 b!|l -.22 Y .22 Y .13 w!',
-          'd 0 Y .52 3 r|d 0 Y .36 3 w!|d 0 Y .12 9 k!', 'd 0 Y .5 4 w|d 0 Y .42 4 y!|d 0 Y .14 4 k!',
-          'd 0 Y .46 8 w|d 0 Y .4 8 r!|l -.24 Y .24 Y .16 w!',
-          'l -.75 Y .75 Y .62 w|l -.7 Y .7 Y .52 b!|l -.5 Y .4 Y .09 w!',
-          'l -.75 Y .75 Y .62 k|l -.7 Y .7 Y .52 y!|l -.5 Y .4 Y .09 k!')
+_SIGNS = ('d 0 Y .54 r|d 0 Y .42 w!|l -.22 Y .22 Y .14 k!', 'd 0 Y .54 w|d 0 Y .46 b!|l -.26 Y .26 Y .15 w!',
+          'd 0 Y .62 3 r|d 0 Y .42 3 w!|d 0 Y .14 9 k!', 'd 0 Y .6 4 w|d 0 Y .5 4 y!|d 0 Y .16 4 k!',
+          'd 0 Y .54 8 w|d 0 Y .48 8 r!|l -.28 Y .28 Y .18 w!',
+          'l -.75 Y .75 Y .7 w|l -.7 Y .7 Y .58 b!|l -.5 Y .4 Y .1 w!',
+          'l -.75 Y .75 Y .7 k|l -.7 Y .7 Y .58 y!|l -.5 Y .4 Y .1 k!')
 
 def _post(rng, style, x, z, band, kind):
     "A pole with traffic lights, one or two traffic signs, or a street lamp."
-    h, w, to, metal = *dict(light=(3.3, .18), sign=(2.4, .14),
-                            lamp=(6.8, .18))[kind], -np.sign(x), _METAL*rng.uniform(.6, 1.25)
+    (h, w), to = dict(light=(3.3, .22), sign=(2.4, .17), lamp=(6.8, .22))[kind], -np.sign(x)
+    metal = _METAL*rng.uniform(.75, 1.25)
     colors = dict(m=metal, n=metal*1.2, d=metal*.7, k=_DARK*1.2, e=_DARK*2, r=(200, 36, 40), w=(246, 246, 242),
                   b=(28, 84, 180),
                   y=(245, 190, 30), R=(255, 60, 44), Y=(255, 186, 40), G=(60, 230, 120), L=(255, 226, 160))
@@ -324,7 +325,7 @@ def _post(rng, style, x, z, band, kind):
         pole += f'|l 0 {h} {to*1.7} {h + .3} .15 m|l {to*1.3} {h + .2} {to*2.1} {h + .34} .24 d'
         if style.lit > .1: pole += f'|l {to*1.35} {h + .1} {to*2.05} {h + .24} .14 L!'
     if kind == 'sign':
-        for y in (2.5, 1.55)[:1 + (rng.random() < .4)]: heads.append(('traffic sign',
+        for y in (2.6, 1.45)[:1 + (rng.random() < .4)]: heads.append(('traffic sign',
                                                                       rng.choice(_SIGNS).replace('Y', str(y))))
     if kind == 'light':
         on = rng.integers(3)
@@ -390,7 +391,7 @@ def _actor(city, sequence, seed, lane, index, phase):
     else: things = _vehicle(kind, x, 0, speed > 0, rng, abs(x)) if kind != '-' else []
     return place, things
 
-# %% ../nbs/02_toycity.ipynb #50b3c597
+# %% ../nbs/02_toycity.ipynb #554df07c
 _NEAR, _FAR, _EYE, _ZOOM, _HORIZON = 1., 110., 1.6, .85, .44  # metres; focal length / width; share of the height
 
 def _ground(style, here):
@@ -446,7 +447,7 @@ def _scene(city, sequence, t, seed):
             place, things = _actor(city, sequence, seed, lane, i, (t + i) % 8 if gap < 10 else 0)
             z = i*gap + place + speed*t
             if lane or z - here > 10: rows += [(thing, z) for thing in things]   # nobody right before us
-    rows = [r for r in rows if r[0].z + r[1] < here + (60 if r[0].label.startswith(small + ('traffic',)) else _FAR)]
+    rows = [r for r in rows if r[0].z + r[1] < here + (45 if r[0].label.startswith(small + ('traffic',)) else _FAR)]
     rows += [(thing, here + _FAR*1.12) for thing in _skyline(city, sequence, seed)]
     rows.sort(key=lambda r: (-round(r[0].band), -r[0].z - r[1]))
     return [(thing, 0.) for thing in _ground(style, here)] + rows, here

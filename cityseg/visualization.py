@@ -4,13 +4,12 @@
 
 # %% auto #0
 __all__ = ['shrink', 'colorize', 'overlay', 'error_map', 'side_by_side', 'present', 'legend', 'show_images', 'show_frame',
-           'show_batch', 'show_prediction', 'show_iou', 'show_frequencies', 'show_confusion', 'show_history']
+           'show_batch', 'show_prediction', 'show_iou', 'show_confusion', 'show_history']
 
-# %% ../nbs/04_visualization.ipynb #199fb7fd
+# %% ../nbs/04_visualization.ipynb #a802335c
 import cv2
 import numpy as np
 from matplotlib import pyplot as plt
-from matplotlib.colors import PowerNorm
 from matplotlib.patches import Patch
 from .labels import CLASS_NAMES, N_CLASSES, TRAIN_TO_COLOR, VOID
 
@@ -25,35 +24,22 @@ def shrink(
     how = cv2.INTER_AREA if array.ndim == 3 else cv2.INTER_NEAREST_EXACT
     return cv2.resize(array, (max(1, round(w*height/h)), height), interpolation=how)
 
-# %% ../nbs/04_visualization.ipynb #9351c202
-def _stripes(h, w):
-    "Dark diagonal stripes, uint8 [h,w,3]: what void looks like. Their width grows with the picture."
-    step = max(3, h//96)
-    y, x = np.ogrid[:h, :w]
-    return np.repeat(np.where((x + y)//step % 2, 72, 16).astype(np.uint8)[..., None], 3, axis=2)
-
+# %% ../nbs/04_visualization.ipynb #acf198cb
 def colorize(
     train_ids: np.ndarray  # trainIds, uint8 [H,W]: 0..18, 255 void
 ) -> np.ndarray:  # RGB uint8 [H,W,3]
-    "trainIds in the official colours; void is striped."
+    "trainIds in the official colours; void in dark diagonal stripes, wider on larger pictures."
     if train_ids.dtype != np.uint8 or train_ids.ndim != 2:
         raise ValueError(f'trainIds should be uint8 [H,W], got {train_ids.dtype} {list(train_ids.shape)}')
-    void = train_ids >= N_CLASSES
-    out = TRAIN_TO_COLOR[train_ids]
-    if void.any(): out[void] = _stripes(*train_ids.shape)[void]
+    out, (y, x) = TRAIN_TO_COLOR[train_ids], np.nonzero(train_ids >= N_CLASSES)
+    out[y, x] = np.where((x + y)//max(3, len(out)//96) % 2, 72, 16)[:, None]
     return out
 
-# %% ../nbs/04_visualization.ipynb #b2bfb698
+# %% ../nbs/04_visualization.ipynb #a0fd576e
 def _same_size(**arrays):
     "Refuse arrays that differ in height or width."
-    sizes = {name: a.shape[:2] for name, a in arrays.items() if a is not None}
-    if len(set(sizes.values())) > 1:
-        raise ValueError(f'sizes differ: {", ".join(f"{n} {h}x{w}" for n, (h, w) in sizes.items())} (height x width)')
-
-def _outlines(train_ids, width=1):
-    "True, bool [H,W], where another class is at most `width` pixels away (up, down, left or right)."
-    kernel = cv2.getStructuringElement(cv2.MORPH_CROSS, (2*width + 1,)*2)
-    return cv2.morphologyEx(train_ids, cv2.MORPH_GRADIENT, kernel) > 0
+    sizes = ', '.join(f'{name} {a.shape[0]}x{a.shape[1]}' for name, a in arrays.items())
+    if len({a.shape[:2] for a in arrays.values()}) > 1: raise ValueError(f'sizes differ: {sizes} (height x width)')
 
 def overlay(
     image: np.ndarray,      # RGB uint8 [H,W,3]
@@ -62,226 +48,180 @@ def overlay(
 ) -> np.ndarray:  # RGB uint8 [H,W,3]
     "The photo with the classes' colours over it, each with a full-colour outline."
     _same_size(image=image, train_ids=train_ids)
-    colors = colorize(train_ids)
+    colors, reach = colorize(train_ids), 1 + len(image)//1000
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (2*reach + 1,)*2)
+    border = cv2.morphologyEx(train_ids, cv2.MORPH_GRADIENT, cross) > 0   # another class is within reach
     out = cv2.addWeighted(image, 1 - alpha, colors, alpha, 0)
-    if alpha: np.copyto(out, colors, where=_outlines(train_ids, 1 + len(image)//1000)[..., None])
-    return out
+    return np.where(border[..., None], colors, out) if alpha else out
 
-# %% ../nbs/04_visualization.ipynb #760bede2
+# %% ../nbs/04_visualization.ipynb #a1f19486
 def error_map(
     pred: np.ndarray,                # predicted trainIds, uint8 [H,W]
     label: np.ndarray,               # ground truth trainIds, uint8 [H,W], 255 void
     image: np.ndarray | None = None  # RGB uint8 [H,W,3] to fade where the prediction is right; None: plain grey
 ) -> np.ndarray:  # RGB uint8 [H,W,3]
     "Wrong pixels in the colour of the predicted class, right ones faded, void striped."
-    _same_size(pred=pred, label=label, image=image)
-    out = np.full((*pred.shape, 3), 232, np.uint8)
-    if image is not None: out[:] = (170 + cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)//3)[..., None]
-    shown = np.where(label == VOID, np.uint8(VOID), pred)
-    np.copyto(out, colorize(shown), where=((label == VOID) | (pred != label))[..., None])
-    return out
+    _same_size(pred=pred, label=label, image=pred if image is None else image)
+    faded = np.full_like(pred, 232) if image is None else 170 + cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)//3
+    right = (pred == label) & (label != VOID)
+    return np.where(right[..., None], faded[..., None], colorize(np.where(label == VOID, label, pred)))
 
-# %% ../nbs/04_visualization.ipynb #8184360d
+# %% ../nbs/04_visualization.ipynb #7de6eac4
 def side_by_side(
-    *images: np.ndarray,  # RGB uint8 [H,W,3] or trainIds uint8 [H,W] (colorized), all of one height
+    *images: np.ndarray,  # RGB uint8 [H,W,3], all of one height
     gap: int = 8,         # pixels between them
     fill=255              # what the gap is filled with: white, or an RGB triple
 ) -> np.ndarray:  # RGB uint8 [H, sum of W + gaps, 3]
     "Pictures next to each other."
-    images = [colorize(i) if i.ndim == 2 else i for i in images]
     if len({len(i) for i in images}) != 1: raise ValueError(f'heights differ: {str([len(i) for i in images])[1:-1]}')
     between = np.full((len(images[0]), gap, 3), fill, np.uint8)
     return np.hstack([part for i in images for part in (between, i)][1:])
 
-# %% ../nbs/04_visualization.ipynb #989bc2c1
+# %% ../nbs/04_visualization.ipynb #c94771ec
 def present(
-    *train_ids: np.ndarray  # any number of trainIds, uint8 [H,W]; None is skipped
+    *train_ids: np.ndarray  # any number of trainIds, uint8 [H,W]
 ) -> list[int]:  # trainIds in the table's order, 255 (void) last
     "The classes that occur in any of the label maps."
-    return np.flatnonzero(sum(np.bincount(np.ravel(t), minlength=256) for t in train_ids if t is not None)).tolist()
+    return np.flatnonzero(sum(np.bincount(np.ravel(t), minlength=256) for t in train_ids)).tolist()
 
 def legend(
     *train_ids: np.ndarray  # any number of trainIds, uint8 [H,W]
 ) -> list[Patch]:  # for `fig.legend(handles=...)` or `ax.legend(handles=...)`
     "One patch for each class that occurs, void striped."
-    void = Patch(facecolor='.06', edgecolor='.4', hatch='//////', linewidth=0, label='void')
-    return [Patch(facecolor=TRAIN_TO_COLOR[i]/255, label=CLASS_NAMES[i]) if i < N_CLASSES else void
-            for i in present(*train_ids)]
+    return [Patch(facecolor=TRAIN_TO_COLOR[i]/255, label=CLASS_NAMES[i]) if i < N_CLASSES else
+            Patch(facecolor='.06', edgecolor='.4', hatch='//////', lw=0, label='void') for i in present(*train_ids)]
 
-# %% ../nbs/04_visualization.ipynb #33c9988b
+# %% ../nbs/04_visualization.ipynb #2cf1a73a
 _WIDTH, _QUIET = 11, '.35'  # inches across a figure; the grey of what is not the point
+_LEGEND = dict(frameon=False, fontsize=8.5, handlelength=1.1, handleheight=1.1, columnspacing=1.3, handletextpad=.5)
 
-def _figure(height, width=_WIDTH):
-    "A figure that pyplot has already forgotten: a cell's value shows it, and nothing shows it twice."
-    fig = plt.figure(figsize=(width, height), layout='constrained')
+def _subplots(height, titles, nrows=1, ncols=1, width=_WIDTH):
+    "A figure that pyplot has already forgotten (so it is shown once, as a cell's value), and its quiet axes in a row."
+    fig, axes = plt.subplots(nrows, ncols, figsize=(width, height), squeeze=False, layout='constrained')
     plt.close(fig)
-    return fig
-
-def _axes(ax, height=3, width=8, title=''):
-    "The given axes, or those of a new figure, with two quiet spines and a title at the left."
-    ax = ax or _figure(height, width).subplots()
-    ax.spines[['top', 'right']].set_visible(False)
-    ax.tick_params(length=0, labelsize=9)
-    ax.set_title(title, fontsize=10, loc='left')
-    return ax
+    for ax, title in zip(axes.flat, [*titles, *['']*axes.size]):
+        ax.set_title(title, size=10, loc='left', color=_QUIET)
+        ax.spines[['top', 'right']].set_visible(False)
+        ax.tick_params(length=0, labelsize=9)
+    return fig, axes.ravel()
 
 def _fit(array, ncols):
     "Shrink to what a panel shows when `ncols` of them share a figure's width."
     return shrink(array, max(1, round(110*_WIDTH/ncols*array.shape[0]/array.shape[1])))
 
-# %% ../nbs/04_visualization.ipynb #bd2eaeec
+# %% ../nbs/04_visualization.ipynb #6628caf6
 def show_images(
     images,             # sequence of RGB uint8 [H,W,3] or trainIds uint8 [H,W] (colorized)
     titles=(),          # one for each image
-    ncols: int = None,  # None: 2 to 4, by their number
+    ncols: int = 2,     # at most so many in a row
     title: str = '',    # of the whole
     classes=None        # trainIds whose classes the legend names; None: those of the 2-D images
 ):  # Figure
     "A grid of pictures, with a legend of the classes that occur."
     images = [np.asarray(i) for i in images]
     if not images: raise ValueError('no images to show')
-    ncols = min(len(images), ncols or (2 if len(images) <= 4 else 3 if len(images) <= 9 else 4))
+    ncols = min(len(images), ncols)
     nrows, aspect = -(-len(images)//ncols), images[0].shape[0]/images[0].shape[1]
-    classes = [i for i in images if i.ndim == 2] if classes is None else classes
-    patches = legend(*classes) if len(classes) else []
+    patches = legend(*([i for i in images if i.ndim == 2] if classes is None else classes))
     rows = -(-len(patches)//10)
-    fig = _figure(nrows*(_WIDTH/ncols*aspect + .25*bool(titles)) + .32*bool(title) + .24*rows)
-    for k, ax in enumerate(fig.subplots(nrows, ncols, squeeze=False).flat):
-        ax.set_axis_off()
-        if k < len(titles): ax.set_title(titles[k], fontsize=9.5, loc='left', color=_QUIET, pad=3)
-        if k < len(images): ax.imshow(colorize(i) if (i := _fit(images[k], ncols)).ndim == 2 else i)
-    fig.suptitle(title or None, fontsize=11, x=.005, ha='left')
-    if patches: fig.legend(handles=patches, loc='outside lower center', ncols=-(-len(patches)//rows), frameon=False,
-                           fontsize=8.5, handlelength=1.1, handleheight=1.1, columnspacing=1.3, handletextpad=.5)
+    height = nrows*(_WIDTH/ncols*aspect + .25*bool(titles)) + .32*bool(title) + .24*rows
+    fig, axes = _subplots(height, titles, nrows, ncols)
+    for ax in axes: ax.set_axis_off()
+    for ax, i in zip(axes, [_fit(i, ncols) for i in images]): ax.imshow(colorize(i) if i.ndim == 2 else i)
+    fig.suptitle(title or None, size=11, x=.005, ha='left')
+    if patches: fig.legend(handles=patches, loc='outside lower center', ncols=-(-len(patches)//rows), **_LEGEND)
     return fig
 
-# %% ../nbs/04_visualization.ipynb #ca42fbd8
+# %% ../nbs/04_visualization.ipynb #2f856183
 def show_frame(
     image: np.ndarray,  # RGB uint8 [H,W,3]
     label: np.ndarray,  # trainIds, uint8 [H,W]
-    title: str = '',    # the frame's name
-    alpha: float = .5   # of the overlay, 0..1
+    title: str = ''     # the frame's name
 ):  # Figure
     "A photo beside its overlay."
     _same_size(image=image, label=label)
-    return show_images([image, overlay(_fit(image, 2), _fit(label, 2), alpha)], title=title, classes=[label])
+    return show_images([image, overlay(_fit(image, 2), _fit(label, 2))], title=title, classes=[label])
 
 def show_batch(
-    images,           # RGB uint8 [B,H,W,3], an array, a tensor on the CPU or a list
-    labels=None,      # trainIds, uint8 [B,H,W]; None: photos only
-    titles=(),        # one for each
-    n: int = 8,       # show at most so many
-    alpha: float = .5 # of the overlay, 0..1
+    images,     # RGB uint8 [B,H,W,3], an array, a tensor on the CPU or a list
+    labels,     # trainIds, uint8 [B,H,W]
+    n: int = 8  # show at most so many
 ):  # Figure
     "The windows of a batch, with their labels over them."
-    images = [_fit(np.asarray(i), 4) for i in images[:n]]
-    labels = [_fit(np.asarray(l), 4) for l in labels[:n]] if labels is not None else []
-    return show_images([overlay(i, l, alpha) for i, l in zip(images, labels)] or images, titles, 4, classes=labels)
+    images, labels = ([_fit(np.asarray(a), 4) for a in arrays[:n]] for arrays in (images, labels))
+    return show_images([overlay(i, l) for i, l in zip(images, labels)], ncols=4, classes=labels)
 
-# %% ../nbs/04_visualization.ipynb #fdc0905a
-def _scores(pred, label):
-    "Mean IoU over the classes that occur, and the share of scored pixels that are right (NaN when all is void)."
-    pred, label = pred[label != VOID], label[label != VOID]
-    if not len(label): return np.nan, np.nan
-    p, l, both = (np.bincount(a, minlength=256) for a in (pred, label, pred[pred == label]))
-    return (both/np.maximum(p + l - both, 1))[p + l > 0].mean(), both.sum()/len(label)
-
+# %% ../nbs/04_visualization.ipynb #d0995df8
 def show_prediction(
     image: np.ndarray,         # RGB uint8 [H,W,3]
-    label: np.ndarray | None,  # ground truth trainIds, uint8 [H,W]; None: a test frame, so photo and overlay only
+    label: np.ndarray | None,  # ground truth trainIds, uint8 [H,W]; None or all void: photo and overlay only
     pred: np.ndarray,          # predicted trainIds, uint8 [H,W]
-    title: str = ''            # the frame's name; its IoU is added
+    title: str = ''            # the frame's name
 ):  # Figure
-    "Image, ground truth, prediction and errors; the title names the frame and its IoU."
-    if label is None: return show_frame(image, pred, title)
+    "Image, ground truth, prediction with its mean IoU, and errors with their share."
+    if label is None or (label == VOID).all(): return show_frame(image, pred, title)
     _same_size(image=image, label=label, pred=pred)
-    miou, right = _scores(pred, label)
+    p, l = pred[label != VOID], label[label != VOID]
+    miou = np.mean([np.sum((p == c) & (l == c))/np.sum((p == c) | (l == c)) for c in present(p, l)])
+    titles = 'image', 'ground truth', f'prediction: mean IoU {miou:.3f}', f'errors: {np.mean(p != l):.1%} of the pixels'
     image, label, pred = (_fit(a, 2) for a in (image, label, pred))
-    titles = 'image', 'ground truth', 'prediction', f'errors: {1 - right:.1%} of the pixels'
-    title = f'{title}   mean IoU {miou:.3f}'.strip()
-    return show_images([image, label, pred, error_map(pred, label, image)], titles, 2, title)
+    return show_images([image, label, pred, error_map(pred, label, image)], titles, title=title)
 
-# %% ../nbs/04_visualization.ipynb #5865a156
-def _runs(values):
-    "`{run: float [19]}` from that, or from one array."
-    values = values if isinstance(values, dict) else {'': values}
-    return {name: np.asarray(v, float)[:N_CLASSES] for name, v in values.items()}
-
-def _bars(runs, ax, title, text, **limits):
-    "A group of bars for each class, in its colour, highest first; each further run is paler."
-    ax, n = _axes(ax, 1.2 + N_CLASSES*(.18 + .1*len(runs)), title=title), len(runs)
-    order = np.argsort(-np.mean([np.nan_to_num(v, nan=-1) for v in runs.values()], axis=0), kind='stable')
-    for r, (name, values) in enumerate(runs.items()):
-        at, values, fade = np.arange(N_CLASSES) + (r - (n - 1)/2)*.84/n, values[order], 1 - .65*r/max(1, n - 1)
-        ax.barh(at, np.nan_to_num(values), .78/n, color=TRAIN_TO_COLOR[order]/255, alpha=fade)
-        ax.barh(0, 0, color='.25', alpha=fade, label=name)
-        for y, v in zip(at, values):
-            ax.annotate(text(v), (max(np.nan_to_num(v), limits['xlim'][0]), y), (3, 0), textcoords='offset points',
-                        va='center', fontsize=8 if n < 3 else 6.5, color=_QUIET)
-    ax.set(yticks=range(N_CLASSES), yticklabels=[CLASS_NAMES[c] for c in order], ylim=(N_CLASSES - .4, -.6), **limits)
-    ax.spines['left'].set_visible(False)
-    if n > 1: ax.legend(loc='lower right', frameon=False, fontsize=9, handlelength=1.1, handleheight=1.1)
-    return ax.figure
-
-# %% ../nbs/04_visualization.ipynb #c5bcb5b9
+# %% ../nbs/04_visualization.ipynb #426a5d90
 def show_iou(
     iou,       # IoU per class, float [19], NaN where absent; or {run: iou}
-    ax=None,   # matplotlib axes; None: a new figure
     title: str = 'IoU by class'
 ):  # Figure
-    "IoU per class as bars, best first, with each run's mean."
-    means = {f'{name}  mean {np.nanmean(v):.3f}'.strip(): v for name, v in _runs(iou).items()}
-    if len(means) == 1: title = f'{title}, {next(iter(means))}'
-    return _bars(means, ax, title, lambda v: 'absent' if np.isnan(v) else f'{v:.2f}', xlim=(0, 1.06))
+    "IoU per class as bars, best first, with each run's mean; further runs are paler."
+    iou = iou if isinstance(iou, dict) else {'': iou}
+    runs, n = {f'{name}  mean {np.nanmean(v):.3f}'.strip(): np.asarray(v, float) for name, v in iou.items()}, len(iou)
+    order = np.argsort(-np.nan_to_num(list(runs.values()), nan=-1).mean(0), kind='stable')
+    fig, (ax,) = _subplots(1.2 + N_CLASSES*(.18 + .1*n), [title if n > 1 else f'{title}, {next(iter(runs))}'], width=8)
+    for r, (name, values) in enumerate(runs.items()):
+        at, fade, values = np.arange(N_CLASSES) + (r - (n - 1)/2)*.84/n, 1 - .65*r/max(1, n - 1), values[order]
+        bars = ax.barh(at, np.nan_to_num(values), .78/n, color=TRAIN_TO_COLOR[order]/255, alpha=fade)
+        ax.bar_label(bars, ['absent' if np.isnan(v) else f'{v:.2f}' for v in values], padding=3, size=7.5, color=_QUIET)
+        ax.barh(0, 0, color='.25', alpha=fade, label=name)   # what the legend shows
+    ax.set_yticks(range(N_CLASSES), [CLASS_NAMES[c] for c in order])
+    ax.set(xlim=(0, 1.06), ylim=(N_CLASSES - .4, -.6))
+    ax.spines['left'].set_visible(False)
+    if n > 1: ax.legend(loc='lower right', **_LEGEND)
+    return fig
 
-def show_frequencies(
-    counts,    # pixels per class, int [19]; or {name: counts}
-    ax=None,   # matplotlib axes; None: a new figure
-    title: str = 'Share of the labelled pixels'
-):  # Figure
-    "How much of the frames each class fills, most frequent first, on a logarithmic axis."
-    shares = {k: v/max(1, v.sum()) for k, v in _runs(counts).items()}
-    return _bars(shares, ax, title, lambda v: f'{100*v:.2g}%' if v else 'absent', xscale='log', xlim=(1e-5, 2))
-
-# %% ../nbs/04_visualization.ipynb #3158742c
+# %% ../nbs/04_visualization.ipynb #ebfecd34
 def show_confusion(
-    matrix,   # int [19,19], rows = ground truth, columns = prediction
-    ax=None,  # matplotlib axes; None: a new figure
-    title: str = 'What each class is predicted as, in %'
+    matrix  # int [19,19], rows = ground truth, columns = prediction
 ):  # Figure
     "Confusion matrix with each row divided by its sum; the rows of classes that never occur stay grey."
     matrix, at = np.asarray(matrix, float), range(N_CLASSES)
     rows = 100*matrix/np.where(matrix.any(1), matrix.sum(1), np.nan)[:, None]
-    ax = _axes(ax, 7.8, 8.4, title)
-    ax.imshow(rows, cmap='Blues', norm=PowerNorm(.5, 0, 100))
+    fig, (ax,) = _subplots(7.8, ['What each class is predicted as, in %'], width=8.4)
+    ax.imshow(rows**.5, cmap='Blues', vmin=0, vmax=10)
     for (y, x), v in np.ndenumerate(rows):
         if v >= .5: ax.text(x, y, f'{v:.0f}', ha='center', va='center', fontsize=7.5, color='w' if v > 35 else '.2')
     for where in ([-.85]*N_CLASSES, at), (at, [18.85]*N_CLASSES):   # a swatch of its colour at each class's name
         ax.scatter(*where, c=TRAIN_TO_COLOR[:N_CLASSES]/255, marker='s', s=42, clip_on=False)
-    ax.set(xticks=at, yticks=at, yticklabels=CLASS_NAMES, xlim=(-.5, 18.5), ylim=(18.5, -.5),
-           xlabel='prediction', ylabel='ground truth', facecolor='.95')
-    ax.set_xticklabels(CLASS_NAMES, rotation=90)
+    ax.set_xticks(at, CLASS_NAMES, rotation=90)
+    ax.set_yticks(at, CLASS_NAMES)
+    ax.set(xlim=(-.5, 18.5), ylim=(18.5, -.5), xlabel='prediction', ylabel='ground truth', facecolor='.95')
     ax.tick_params(pad=14)
     ax.spines[:].set_visible(False)
-    return ax.figure
+    return fig
 
-# %% ../nbs/04_visualization.ipynb #46a785c4
+# %% ../nbs/04_visualization.ipynb #25b5e951
 def show_history(
-    rows,  # dicts as in history.jsonl: iteration, loss, learning_rate, miou (any may be missing); or {run: rows}
-    title: str = ''
+    rows  # dicts as in history.jsonl: iteration, loss, learning_rate, miou (any may be missing); or {run: rows}
 ):  # Figure
     "Loss, learning rate and mean IoU over the iterations, the best mean IoU marked."
-    fig, runs = _figure(3), rows if isinstance(rows, dict) else {'': rows}
-    for ax, key in zip(fig.subplots(1, 3), ('loss', 'learning_rate', 'miou')):
-        _axes(ax, title='mean IoU' if key == 'miou' else key.replace('_', ' ')).set_xlabel('iteration', fontsize=9)
+    runs = rows if isinstance(rows, dict) else {'': rows}
+    fig, axes = _subplots(3, ['loss', 'learning rate', 'mean IoU'], ncols=3)
+    for ax, key in zip(axes, ['loss', 'learning_rate', 'miou']):
         for r, (run, its) in enumerate(runs.items()):
             points = [(row['iteration'], row[key]) for row in its if row.get(key) is not None]
-            if not points: continue
-            ax.plot(*zip(*points), lw=1.4, label=run, color=f'C{r}', marker='o' if key == 'miou' else '', ms=3.5)
-            best = max(points, key=lambda p: p[1])
-            if key == 'miou': ax.annotate(f'{best[1]:.3f}', best, (0, 5), textcoords='offset points', ha='center',
-                                          fontsize=8, color=f'C{r}')
-        ax.margins(y=.12)
-    if len(runs) > 1: fig.legend(*ax.get_legend_handles_labels(), loc='outside lower center', ncols=6, frameon=False)
-    fig.suptitle(title or None, fontsize=11, x=.005, ha='left')
+            ax.plot(*np.reshape(points, (-1, 2)).T, f'C{r}', label=run, lw=1.4, ms=3.5*(key == 'miou'), marker='o')
+            if key == 'miou' and points:
+                at = max(points, key=lambda p: p[1])
+                ax.annotate(f'{at[1]:.3f}', at, (0, 5), textcoords='offset points', ha='center', size=8, color=f'C{r}')
+        ax.set(xlabel='iteration', ymargin=.12)
+    if len(runs) > 1: fig.legend(*ax.get_legend_handles_labels(), loc='outside lower center', ncols=6, **_LEGEND)
     return fig
