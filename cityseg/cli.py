@@ -16,7 +16,7 @@ import tyro
 from tyro.conf import OmitArgPrefixes, Positional
 from .config import RECIPES, Run, differences, nearest, recipe
 
-# %% ../nbs/15_cli.ipynb #a1331c30
+# %% ../nbs/15_cli.ipynb #645c502e
 @dataclass
 class Check:
     "Is this data complete and sound? Lists every fault, with what to do."
@@ -24,9 +24,7 @@ class Check:
 
     def __call__(self):
         from cityseg.data import check, find_root
-        faults = check(find_root(self.root))
-        print(*faults, f'{len(faults)} faults' if faults else 'complete and sound', sep='\n')
-        return bool(faults)
+        return _report(check(find_root(self.root)), 'complete and sound')
 
 # %% ../nbs/15_cli.ipynb #ed55e552
 @dataclass
@@ -49,7 +47,7 @@ def _train_defaults(args):
     name = next((a.partition('=')[2] or b for a, b in zip(args, [*args[1:], '']) if a.partition('=')[0] == '--recipe'), 'default')
     return Train(tyro.MISSING, tyro.MISSING, recipe(name), name)
 
-# %% ../nbs/15_cli.ipynb #a14543f5
+# %% ../nbs/15_cli.ipynb #aa8e84b1
 @dataclass
 class Predict:
     "Predict a split: labelId PNGs as the benchmark wants them. Frames that were done before are not done again."
@@ -100,9 +98,14 @@ class Submit:
         if self.check is None:
             if not (self.folder and self.zip): raise ValueError('give a folder and --zip FILE, or --check FILE_OR_DIR')
             print(zip_predictions(self.folder, self.zip, expected))
-        checked = check_submission(self.check or self.zip, expected)
-        print(checked, 'the server would take it' if not checked else 'the server would refuse it, or score misses', sep='\n')
-        return bool(checked)
+        return _report(check_submission(self.check or self.zip, expected), 'the server would take it')
+
+def _report(faults, fine):
+    "Print faults, or that all is well; true if one of them is more than a remark."
+    from cityseg.data import Remark
+    wrong = sum(not isinstance(f, Remark) for f in faults)
+    print(*faults, f'{wrong} faults' if wrong else fine, sep='\n')
+    return wrong > 0
 
 # %% ../nbs/15_cli.ipynb #cb5fea35
 def _predictions(source):
@@ -190,7 +193,7 @@ class Compare:
         line('mean IoU', [f'{best["miou"]:.4f}' for best, _ in columns.values()])
         for name in CLASS_NAMES: line(f'  {name}', [f'{best["iou"].get(name, float("nan")):.4f}' for best, _ in columns.values()])
 
-# %% ../nbs/15_cli.ipynb #607f5fb8
+# %% ../nbs/15_cli.ipynb #cbc2fb3e
 @dataclass
 class Kernel:
     "Build, check, push and follow the Kaggle kernels in kaggle/."
@@ -203,10 +206,7 @@ class Kernel:
 
     def __call__(self):
         from cityseg import kernels as k
-        if self.action == 'check':
-            faults = k.check_kernel(k.kernel_folder(self.name))
-            print(*faults or ['ready to push'], sep='\n')
-            return not all(isinstance(f, k.Remark) for f in faults)
+        if self.action == 'check': return _report(k.check_kernel(k.kernel_folder(self.name)), 'ready to push')
         if self.action == 'build': print(k.build_kernel(self.name, self.out, self.owner, self.data, self.accelerator))
         if self.action == 'push': print(k.push_kernel(self.name, self.owner, self.data, self.accelerator))
         if self.action == 'status': print(*k.kernel_status(self.name))

@@ -39,7 +39,7 @@ def _fall(image, n, length, width, slant, opaque, rng):
     t = (cv2.GaussianBlur(layer, (0, 0), .3 + unit)*np.float32(opaque/255))[..., None]
     return image*(1 - t) + np.float32((226, 230, 236))*t
 
-# %% ../nbs/12_timelapse.ipynb #16b6b22d
+# %% ../nbs/12_timelapse.ipynb #159df3d0
 def _night(image, s):
     "Dark and blue, but for the headlights' two beams on the road."
     y, x = np.mgrid[0:1:len(image)*1j, -1:1:image.shape[1]*1j].astype(np.float32)
@@ -65,8 +65,7 @@ def add_weather(
     if kind not in WEATHER: raise ValueError(nearest(kind, WEATHER, 'weather'))
     if not 0 <= strength <= 1: raise ValueError(f'strength is {strength}; it goes from 0 (clear) to 1')
     if kind == 'clear' or not strength: return image
-    spoiled = WEATHER[kind](image.astype(np.float32), strength, np.random.default_rng(seed))
-    return spoiled.clip(0, 255).astype(np.uint8)
+    return WEATHER[kind](image.astype(np.float32), strength, np.random.default_rng(seed)).clip(0, 255).astype(np.uint8)
 
 # %% ../nbs/12_timelapse.ipynb #bb4ccc22
 def weather_scores(
@@ -109,15 +108,14 @@ def _picture(image, pred, view, alpha, at):
     if view == 'beside': return side_by_side(image, over, fill=_DARK)
     return over if view == 'overlay' else side_by_side(over[:, :x], image[:, x + 2:], gap=2)
 
-# %% ../nbs/12_timelapse.ipynb #ae005855
+# %% ../nbs/12_timelapse.ipynb #aceac8de
 _FILM = ('-vf pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv -c:v libx264 -preset veryfast '
          '-crf 20 -pix_fmt yuv420p -colorspace bt709 -color_primaries bt709 -color_trc bt709 -movflags +faststart')
-_GIF = '-vf fps={},scale={}:-1:flags=area,split[a][b];[a]palettegen=64:0[palette];[b][palette]paletteuse=dither=none'
+_GIF = '-vf fps={},scale={}:-1:flags=area,split[a][b];[a]palettegen=256:0[palette];[b][palette]paletteuse=dither=none'
 
 def _encode(pictures, film, gif, fps, gif_fps):
     "Pipe RGB pictures of one size into ffmpeg as they come; it makes both files."
-    first = next(pictures)
-    h, w = first.shape[:2]
+    h, w = (first := next(pictures)).shape[:2]
     raw = f'-v error -y -f rawvideo -pix_fmt rgb24 -s {w}x{h} -r {fps} -i -'.split()
     command = [imageio_ffmpeg.get_ffmpeg_exe(), *raw, *_FILM.split(), film,
                *_GIF.format(gif_fps, min(w, max(512, w//2))).split(), gif]
@@ -128,14 +126,15 @@ def _encode(pictures, film, gif, fps, gif_fps):
         _, said = ffmpeg.communicate()
     if ffmpeg.returncode: raise RuntimeError(f'ffmpeg could not write {film}: {said.decode().strip()}')
 
-# %% ../nbs/12_timelapse.ipynb #ef48a882
+# %% ../nbs/12_timelapse.ipynb #c5e1dfbe
 def _pictures(frames, predictions, height, alpha, view, weather, strength):
     "The pictures of the film, one after the other."
     for i, frame in enumerate(tqdm(frames, desc='time-lapse', disable=None)):
         image = add_weather(read_image(frame), weather, strength, i)
         first = image if i == 0 else first
+        _same_size(**{'film': first, frame.name: image})
         pred = predictions(image) if callable(predictions) else read_prediction(predictions[frame.name])
-        _same_size(**{'film': first, frame.name: image, 'prediction': pred})
+        _same_size(**{frame.name: image, 'prediction': pred})
         at = .5 - .5*np.cos(2*np.pi*i/min(len(frames), 60))     # a wipe goes there and back in sixty frames
         picture = _picture(shrink(image, height), shrink(pred, height), view, alpha, at)
         left = frame.city if weather == 'clear' else f'{frame.city}, {weather}'
