@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['VIEWS', 'SORTS', 'views', 'render', 'Look', 'look', 'order', 'inspect_html', 'Inspector']
 
-# %% ../nbs/13_inspector.ipynb #a28db412
-import base64, html, json, os, zlib
+# %% ../nbs/13_inspector.ipynb #7e0b5b39
+import base64, html, json, zlib
+from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,23 +15,23 @@ from typing import NamedTuple
 import cv2
 import ipywidgets as W
 import numpy as np
-from IPython.display import display
 from tqdm.auto import tqdm
+from .config import whole_file
 from .data import find_predictions, read_image, read_label, read_prediction
 from .labels import CLASSES, N_CLASSES, VOID
 from .metrics import Confusion
-from .visualization import colorize, error_map, overlay, shrink, side_by_side
+from .visualization import colorize, error_map, overlay, shrink
 
-# %% ../nbs/13_inspector.ipynb #29d4efa5
-VIEWS = ('image', 'ground truth', 'prediction', 'overlay', 'errors', 'side by side')
+# %% ../nbs/13_inspector.ipynb #1582522b
+VIEWS = ('image', 'ground truth', 'prediction', 'overlay', 'errors')
 
 def views(label, pred) -> list:  # names from VIEWS
     "The views that a frame allows: without a ground truth there are no errors."
     labelled, predicted = label is not None, pred is not None
-    there = True, labelled, predicted, labelled or predicted, labelled and predicted, labelled or predicted
+    there = True, labelled, predicted, labelled or predicted, labelled and predicted
     return [v for v, ok in zip(VIEWS, there) if ok]
 
-# %% ../nbs/13_inspector.ipynb #c4302b4b
+# %% ../nbs/13_inspector.ipynb #97f8f5c3
 def render(
     image: np.ndarray,         # RGB uint8 [H,W,3]
     label: np.ndarray | None,  # ground truth trainIds, uint8 [H,W]
@@ -38,14 +39,11 @@ def render(
     view: str = 'overlay',     # one of `views(label, pred)`
     alpha: float = .5,         # opacity of the overlay, 0..1
     classes=None               # the trainIds to show; None: all
-) -> np.ndarray:  # RGB uint8, about [H,W,3]
+) -> np.ndarray:  # RGB uint8 [H,W,3]
     "One view of one frame. The overlay is of the prediction, or of the ground truth where there is no prediction."
     if view not in views(label, pred):
         raise ValueError(f'no view {view!r} of this frame; there are: {", ".join(views(label, pred))}')
     if view == 'image': return image
-    if view == 'side by side':
-        return _grid([render(image, label, pred, v, alpha, classes) for v in VIEWS[:5]
-                      if v in views(label, pred) and v != 'overlay'])
     on = np.ones(256, np.uint8)
     if classes is not None: on[:N_CLASSES] = np.isin(range(N_CLASSES), list(classes))
     on[VOID] = on[:N_CLASSES].all()
@@ -55,65 +53,58 @@ def render(
     painted = overlay(image, ids, alpha) if view == 'overlay' else colorize(ids)
     return np.where(cv2.LUT(ids, on)[..., None] > 0, painted, image)
 
-def _grid(pictures):
-    "Two or four pictures at half size, two a row."
-    half = [shrink(p, len(p)//2) for p in pictures]
-    rows = [side_by_side(*half[i:i+2], gap=4) for i in range(0, len(half), 2)]
-    return np.vstack([np.pad(r, ((0, 4), (0, 0), (0, 0)), constant_values=255) for r in rows])[:-4]
-
-# %% ../nbs/13_inspector.ipynb #1c4b40c3
+# %% ../nbs/13_inspector.ipynb #b1473abc
 def _predictor(predictions=None, model=None):
     "(frame, image) -> trainIds or None: from files, else by running the model once a frame and keeping what it said."
     if callable(predictions): predictions, model = None, predictions
-    paths = find_predictions(predictions) if isinstance(predictions, (str, Path)) else dict(predictions or {})
-    kept = {}
+    paths, kept = find_predictions(predictions) if isinstance(predictions, (str, Path)) else predictions or {}, {}
     def predict(frame, image):
         if frame.name in paths: return read_prediction(paths[frame.name])
-        if model is None and paths: raise LookupError(f'no file {frame.name}*.png')
-        if model and frame.name not in kept: kept[frame.name] = _png(np.asarray(model(image)).astype(np.uint8))
+        if paths and not model: raise LookupError(f'no file {frame.name}*.png')
+        if model and frame.name not in kept: kept[frame.name] = cv2.imencode('.png', np.uint8(model(image)))[1]
         return cv2.imdecode(kept[frame.name], cv2.IMREAD_UNCHANGED) if model else None
     return predict
 
-def _png(array): return cv2.imencode('.png', array, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
-
-# %% ../nbs/13_inspector.ipynb #9bd9f58f
+# %% ../nbs/13_inspector.ipynb #25a7593a
 class Look(NamedTuple):
-    "One frame as the inspector shows it."
-    image: np.ndarray         # RGB uint8 [h,w,3]
-    label: np.ndarray | None  # trainIds uint8 [h,w]; None: no ground truth
-    pred: np.ndarray | None   # trainIds uint8 [h,w]; None: no prediction
-    iou: np.ndarray           # float64 [19] of this frame at full size; NaN: in neither, or nothing to compare
-    share: np.ndarray         # float64 [19] of all pixels, in the ground truth or else in the prediction
-    note: str = ''            # what is wrong with this frame, in words
+    "One frame as the inspector shows it; None and NaN where nothing is known."
+    image: np.ndarray | None = None               # RGB uint8 [h,w,3]
+    label: np.ndarray | None = None               # trainIds uint8 [h,w]
+    pred: np.ndarray | None = None                # trainIds uint8 [h,w]
+    iou: np.ndarray = np.full(N_CLASSES, np.nan)  # float64 [19] of this frame at full size
+    share: np.ndarray = np.zeros(N_CLASSES)       # float64 [19] of all pixels, of truth or else prediction
+    note: str = ''                                # what is wrong with this frame, in words
 
     @property
     def miou(self): return np.nan if np.isnan(self.iou).all() else float(np.nanmean(self.iou))  # of classes that occur
 
-# %% ../nbs/13_inspector.ipynb #200423d8
+# %% ../nbs/13_inspector.ipynb #dc2cfdeb
+def _label_map(what, get, shape, notes):
+    "The trainIds that `get` gives if they fit; else None, and a note of what is wrong with them."
+    try: ids = get()
+    except Exception as e: return notes.append(f'{what}: {e}')
+    if ids is None or ids.shape == shape: return ids
+    notes.append(f'{what} is {ids.shape}, the photo {shape}')
+
 def look(
     frame,             # `Frame`
     predict,           # callable (frame, image) -> trainIds or None
     size=(512, 1024)   # (height, width) to fit into; scores are of the full size
 ) -> Look:
     "Read a frame and its prediction, score them, and reduce them to `size`; what is wrong becomes a note."
-    iou, share, notes = np.full(N_CLASSES, np.nan), np.zeros(N_CLASSES), []
     try: image = read_image(frame)
-    except (OSError, ValueError) as e: return Look(np.full((*size, 3), 128, np.uint8), None, None, iou, share, str(e))
-    def checked(what, get):
-        try: ids = get()
-        except Exception as e: return notes.append(f'{what}: {e}')
-        if ids is None or ids.shape == image.shape[:2]: return ids
-        notes.append(f'{what} is {"x".join(map(str, ids.shape))}, the photo {"x".join(map(str, image.shape[:2]))}')
-    label = checked('ground truth', lambda: None if frame.label is None else read_label(frame))
-    pred = checked('prediction', lambda: predict(frame, image))
+    except (OSError, ValueError) as e: return Look(np.full((*size, 3), 128, np.uint8), note=str(e))
+    shape, notes, (iou, share) = image.shape[:2], [], Look()[3:5]
+    label = _label_map('ground truth', lambda: frame.label and read_label(frame), shape, notes)
+    pred = _label_map('prediction', lambda: predict(frame, image), shape, notes)
     if label is not None and (label == VOID).all(): label = None  # as the official test split has it
     if pred is not None and (void := (pred >= N_CLASSES).mean()) > .2:
         notes.append(f'{void:.0%} of the prediction is no evaluated labelId; are these trainIds?')
     known = pred if label is None else label
     if known is not None: share = np.bincount(known.ravel(), minlength=256)[:N_CLASSES]/known.size
     if label is not None and pred is not None: iou = Confusion(N_CLASSES, strict=False).update(pred, label).iou
-    height = min(size[0], size[1]*len(image)//image.shape[1])
-    return Look(*(a if a is None else shrink(a, height) for a in (image, label, pred)), iou, share, '; '.join(notes))
+    small = (a if a is None else shrink(a, min(size[0], size[1]*shape[0]//shape[1])) for a in (image, label, pred))
+    return Look(*small, iou, share, '; '.join(notes))
 
 # %% ../nbs/13_inspector.ipynb #d00c7b8c
 SORTS = ('name', 'worst mIoU', 'worst IoU of', 'largest share of')
@@ -131,26 +122,25 @@ def order(
     sign = -1 if by == 'largest share of' else 1
     return sorted(looks, key=lambda n: (by != 'name' and np.nan_to_num(sign*_key(looks[n], by, index), nan=np.inf), n))
 
-# %% ../nbs/13_inspector.ipynb #8603001c
-def _jpeg(image, quality):
+# %% ../nbs/13_inspector.ipynb #f2910cbd
+def _jpeg(image):
     "JPEG bytes of an RGB picture, colours at full resolution."
-    how = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    how = [cv2.IMWRITE_JPEG_QUALITY, 90, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     return cv2.imencode('.jpg', image[..., ::-1], how)[1].tobytes()
 
 def _pack(ids):
-    "A label map as text: each row minus the one above, deflated."
-    if ids is None: return None
-    return base64.b64encode(zlib.compress(np.diff(ids, axis=0, prepend=np.zeros_like(ids[:1])).tobytes(), 9)).decode()
+    "A label map, each row minus the one above, deflated."
+    return zlib.compress(np.diff(ids, axis=0, prepend=np.zeros_like(ids[:1])).tobytes(), 9)
 
-def _entry(look):
-    "A `Look` as the page wants it: plain values."
+def _entry(name, look):
+    "A `Look` as the page wants it: numbers and text."
+    text = lambda data: base64.b64encode(data).decode()
     numbers = lambda values: [None if np.isnan(v) else round(float(v), 5) for v in values]
-    photo = 'data:image/jpeg;base64,' + base64.b64encode(_jpeg(look.image, 90)).decode()
-    h, w = look.image.shape[:2]
-    return dict(h=h, w=w, photo=photo, label=_pack(look.label), pred=_pack(look.pred), iou=numbers(look.iou),
-                share=numbers(look.share), miou=numbers([look.miou])[0], note=look.note)
+    label, pred = (ids if ids is None else text(_pack(ids)) for ids in look[1:3])
+    return dict(name=name, note=look.note, photo=text(_jpeg(look.image)), label=label, pred=pred, h=len(look.image),
+                w=len(look.image[0]), iou=numbers(look.iou), share=numbers(look.share), miou=numbers([look.miou])[0])
 
-# %% ../nbs/13_inspector.ipynb #1295e2cd
+# %% ../nbs/13_inspector.ipynb #2c34a273
 def inspect_html(
     frames,             # list of `Frame`
     predictions,        # {frame name: labelId PNG}, a folder of them, a model (RGB -> trainIds), or None
@@ -159,16 +149,14 @@ def inspect_html(
 ) -> Path:
     "Write the inspector as one self-contained HTML file."
     if not frames: raise ValueError('no frames to inspect; frames(root, split) lists those of a split')
-    predict, out = _predictor(predictions), Path(out)
-    entries = [dict(name=f.name, **_entry(look(f, predict, size))) for f in tqdm(frames, desc='inspect', disable=None)]
+    predict = _predictor(predictions)
+    entries = [_entry(f.name, look(f, predict, size)) for f in tqdm(frames, desc='inspect', disable=None)]
     data = json.dumps(dict(views=VIEWS, classes=[dict(name=c.name, color=c.color) for c in CLASSES], frames=entries))
-    page = (files('cityseg')/'inspector.html').read_text(encoding='utf-8')
-    part = out.with_name(out.name + '.part')
-    part.write_text(page.replace('{{DATA}}', data.replace('<', r'\u003c')), encoding='utf-8')
-    os.replace(part, out)
-    return out
+    page = (files('cityseg')/'inspector.html').read_text('utf-8').replace('{{DATA}}', data.replace('<', r'\u003c'))
+    with whole_file(out) as part: part.write_text(page, encoding='utf-8')
+    return Path(out)
 
-# %% ../nbs/13_inspector.ipynb #bdcacfe9
+# %% ../nbs/13_inspector.ipynb #b205968e
 def _percent(v): return '-' if np.isnan(v) else f'{100*v:.1f}'
 
 def _chip(c, iou, share):
@@ -177,150 +165,91 @@ def _chip(c, iou, share):
     return (f'<span style="background:rgb{c.color};border-radius:3px;padding:0 5px">&nbsp;</span>&ensp;{c.name} '
             f'<span style="opacity:{1 if share else .5}">{text}</span>')
 
+def _note(text):
+    "A note in a box, or nothing."
+    style = 'background:#fff1d9;color:#7d4400;padding:4px 10px;border-radius:6px;line-height:1.4'
+    return f'<div style="{style}">{html.escape(text)}</div>'*bool(text)
+
+# %% ../nbs/13_inspector.ipynb #fc78438e
 def _controls():
     "The widgets of the inspector by name."
-    layout = lambda **kwargs: dict(layout=W.Layout(**{'width': 'auto', **kwargs}))
-    button = lambda text, tip: W.Button(description=text, tooltip=tip, **layout())
+    layout = lambda **kwargs: W.Layout(**{'width': 'auto', **kwargs})
     return SimpleNamespace(
-        search=W.Text(placeholder='Search by name', **layout()), frame=W.Select(options=[], **layout(height='480px')),
-        sort=W.Dropdown(options=[(f'Sort by {s}', s) for s in SORTS], **layout()),
-        index=W.Dropdown(options=[(c.name, c.trainId) for c in CLASSES], **layout()),
-        previous=button('\u2190', 'Previous frame'), next=button('\u2192', 'Next frame'),
-        worst=button('Next worst', 'The worst frame of the list that you have not looked at yet'),
-        save=button('Save PNG', 'Save this view'), title=W.HTML(**layout(flex='1 1 150px')), note=W.HTML(),
-        view=W.ToggleButtons(options=[(v.capitalize(), v) for v in VIEWS], value='overlay',
-                             style=dict(button_width='auto')),
-        alpha=W.FloatSlider(.5, min=0, max=1, step=.05, description='Opacity', readout=False, **layout(width='220px')),
-        picture=W.Image(format='jpeg', **layout(width='100%')), hint=W.HTML('IoU and share of pixels in this frame'),
-        all=button('All', 'Show every class'), none=button('None', 'Hide every class'),
-        chips=[W.Checkbox(True, indent=False, description_allow_html=True, **layout(margin='0')) for _ in CLASSES])
+        all=W.Button(description='All', layout=layout()), none=W.Button(description='None', layout=layout()),
+        search=W.Text(placeholder='Search by name', layout=layout()), frame=W.Select(layout=layout(height='480px')),
+        sort=W.Dropdown(options=[(f'Sort by {s}', s) for s in SORTS], layout=layout()),
+        index=W.Dropdown(options=[(c.name, c.trainId) for c in CLASSES], layout=layout()),
+        title=W.HTML(), note=W.HTML(), picture=W.Image(layout=layout(width='100%')),
+        view=W.ToggleButtons(options=[(v.capitalize(), v) for v in VIEWS], index=3, style=dict(button_width='auto')),
+        alpha=W.FloatSlider(.5, max=1, description='Opacity', readout=False, layout=layout(width='220px')),
+        chips=[W.Checkbox(True, indent=False, description_allow_html=True, layout=layout(margin='0')) for _ in CLASSES])
 
 def _arrange(w):
     "The widgets in their places: frames to the left, picture and classes to the right."
     row = lambda *parts: W.HBox(parts, layout=W.Layout(flex_flow='row wrap', align_items='center'))
-    grid = lambda parts, columns, **kwargs: W.GridBox(parts, layout=W.Layout(grid_template_columns=columns, **kwargs))
-    left = W.VBox([w.search, w.sort, w.index, w.frame], layout=W.Layout(min_width='0', overflow='hidden'))
-    right = W.VBox([row(w.previous, w.next, w.title, w.worst, w.save), row(w.view, w.alpha), w.note, w.picture,
-                    row(w.hint, w.all, w.none), grid(w.chips, 'repeat(auto-fill, minmax(180px, 1fr))')],
-                   layout=W.Layout(min_width='0', overflow='hidden'))
-    return grid([left, right], 'minmax(205px, 22%) minmax(0, 1fr)', grid_gap='12px')
+    column = lambda *parts: W.VBox(parts, layout=W.Layout(min_width='0', overflow='hidden'))
+    hint, fill = W.HTML('IoU and share of pixels in this frame'), 'repeat(auto-fill, minmax(180px, 1fr))'
+    right = column(w.title, row(w.view, w.alpha), w.note, w.picture, row(hint, w.all, w.none),
+                   W.GridBox(w.chips, layout=W.Layout(grid_template_columns=fill)))
+    return column(w.search, w.sort, w.index, w.frame), right
 
-# %% ../nbs/13_inspector.ipynb #23159146
-class _Shelf:
-    "Frames as `Look`s, read when asked for."
-    def __init__(self, frames, predictions, model, size):
-        self.frames, self.size, self.looks, self.scores, self.fault = {f.name: f for f in frames}, size, {}, {}, ''
-        try: self.predict = _predictor(predictions, model)
-        except (OSError, ValueError) as e: self.predict, self.fault = _predictor(None, model), str(e)
-
-    def look(self, name):
-        "A frame's `Look`; the last sixteen keep their pictures."
-        now = self.looks.pop(name) if name in self.looks else look(self.frames[name], self.predict, self.size)
-        self.looks[name], self.scores[name] = now, now._replace(image=None, label=None, pred=None)
-        if len(self.looks) > 16: del self.looks[next(iter(self.looks))]
-        return now
-
-    def measure(self, say=lambda text: None):
-        "Score every frame that isn't yet."
-        for name in (missing := [n for n in self.frames if n not in self.scores]):
-            say(f'scoring {len(missing)} frames: {name}')
-            self.look(name)
-
-# %% ../nbs/13_inspector.ipynb #4a366b8f
-class Inspector(_Shelf):
-    "Frames, their ground truth and predictions, in a live notebook."
-    def __init__(self,
-        frames,             # list of `Frame`
-        predictions=None,   # {frame name: labelId PNG}, or a folder of them
-        model=None,         # any callable RGB uint8 [H,W,3] -> trainIds [H,W], for frames without a file
-        size=(512, 1024),   # (height, width) that pictures are reduced to fit into
-        out='.'             # folder for saved views
-    ):
-        super().__init__(frames, predictions, model, size)
-        self.w, self.out, self.seen, self.held = _controls(), Path(out), set(), False
-        w, self.widget = self.w, _arrange(self.w)
-        for c in (w.search, w.sort, w.index): c.observe(self._list, 'value')
-        for c in (w.view, *w.chips): c.observe(self._paint, 'value')
-        w.frame.observe(self._show, 'value')
-        w.alpha.observe(self._fade, 'value')
-        for b, act, *how in ((w.previous, self.step, -1), (w.next, self.step, 1), (w.worst, self.worst),
-                             (w.save, self.save), (w.all, self.check, True), (w.none, self.check, False)):
-            b.on_click(lambda _, act=act, how=how: act(*how))
-        if len(self.frames) <= 32 and not model: self.measure()
-        self._list()
-
-    def _ipython_display_(self): display(self.widget)
-
-    def _say(self, text):
-        "Put a note above the picture; '' clears it."
-        style = 'background:#fff1d9;color:#7d4400;padding:4px 10px;border-radius:6px;line-height:1.4'
-        self.w.note.value = f'<div style="{style}">{html.escape(text)}</div>' if text else ''
-
-    def _list(self, _=None):
-        "Search and sort; keep the frame that is shown, when it is still there."
-        w, by, index = self.w, self.w.sort.value, self.w.index.value
-        w.index.layout.display = None if by.endswith(' of') else 'none'
-        if by != 'name': self.measure(self._say)
-        blank = Look(None, None, None, np.full(N_CLASSES, np.nan), np.zeros(N_CLASSES))
-        known = {n: self.scores.get(n, blank) for n in self.frames if w.search.value.lower() in n.lower()}
-        names, now, self.held = order(known, by, index), w.frame.value, True  # held: new options select the first one
-        w.frame.options = [(f'{_percent(_key(known[n], by, index)):\u2007>5}  {n}', n) for n in names]
-        w.frame.value, self.held = now if now in names else names[0] if names else None, False
-        self._show()
+# %% ../nbs/13_inspector.ipynb #a222c352
+class _Screen(W.GridBox):
+    "The controls, and one frame shown as they say."
+    def __init__(self, look):
+        self.look, self.held, self.w = look, False, (w := _controls())
+        columns = 'minmax(205px, 22%) minmax(0, 1fr)'
+        super().__init__(_arrange(w), layout=W.Layout(grid_template_columns=columns, grid_gap='12px'))
+        for c in (w.frame, w.view, w.alpha, *w.chips): c.observe(self._show, 'value')
+        w.alpha.observe(lambda _: setattr(w.view, 'value', 'overlay'), 'value')  # opacity is of the overlay
+        for button, on in ((w.all, True), (w.none, False)): button.on_click(lambda _, on=on: self.check(on))
 
     def _show(self, _=None):
         "Show the selected frame."
-        if self.held: return
         w, name = self.w, self.w.frame.value
-        if name is None: return self._say(self.fault or f'no frame{" of that name" if self.frames else "s to inspect"}')
+        if self.held: return
+        if name is None: w.note.value = _note('no such frame'); return
         now = self.look(name)
-        self.seen.add(name)
         for chip, *known in zip(w.chips, CLASSES, now.iou, now.share): chip.description = _chip(*known)
-        score = '' if np.isnan(now.miou) else f'mean IoU {_percent(now.miou)}, '
-        w.title.value = f'<b>{html.escape(name)}</b> &ensp; {score}{w.frame.index+1} of {len(w.frame.options)}'
-        self._paint()
-
-    def _paint(self, _=None):
-        "Draw the view."
-        w = self.w
-        if self.held or w.frame.value is None: return
-        now = self.look(w.frame.value)
+        place = f'mean IoU {_percent(now.miou)}, frame {w.frame.index + 1} of {len(w.frame.options)}'
+        w.title.value = f'<b>{html.escape(name)}</b> &ensp; {place}'
         self.view = next(v for v in (w.view.value, 'overlay', 'image') if v in views(now.label, now.pred))
         self.picture = render(*now[:3], self.view, w.alpha.value, [i for i, c in enumerate(w.chips) if c.value])
-        w.picture.value = _jpeg(self.picture, 92)
+        w.picture.value = _jpeg(self.picture)
         other = '' if self.view == w.view.value else f'no {w.view.value} of this frame: this is the {self.view}'
-        self._say('; '.join(filter(None, (self.fault, now.note, other))))
-
-    def _fade(self, _):
-        "Opacity is of the overlay, so moving it shows the overlay."
-        if self.w.view.value == 'overlay': self._paint()
-        else: self.w.view.value = 'overlay'
+        w.note.value = _note('; '.join(filter(None, (now.note, other))))
 
     def check(self, on=True):
         "Switch all classes on or off."
         self.held = True
         for c in self.w.chips: c.value = on
         self.held = False
-        self._paint()
-
-    def step(self, by=1):
-        "Go to the next frame of the list, or the previous one with -1."
-        if 0 <= (at := (self.w.frame.index or 0) + by) < len(self.w.frame.options): self.w.frame.index = at
-
-    def worst(self):
-        "Go to the worst frame of the list that was not looked at yet; after all were, start again."
-        self.measure(self._say)
-        listed = {n: self.scores[n] for _, n in self.w.frame.options if not np.isnan(self.scores[n].miou)}
-        if listed.keys() <= self.seen: self.seen -= listed.keys()
-        self.w.frame.value = next((n for n in order(listed, 'worst mIoU') if n not in self.seen), self.w.frame.value)
         self._show()
 
-    def save(self):
-        "Save the picture as it is shown."
-        if self.w.frame.value is None: return
-        path = self.out/f'{self.w.frame.value}_{self.view.replace(" ", "_")}.png'
-        try:
-            (part := path.with_suffix('.part')).write_bytes(_png(self.picture[..., ::-1]).tobytes())
-            os.replace(part, path)
-            self._say(f'saved {path.name}')
-        except OSError as e: self._say(f'could not save {path.name}: {e.strerror}; out should be a folder to write to')
+# %% ../nbs/13_inspector.ipynb #063bf10c
+class Inspector(_Screen):
+    "Frames, their ground truth and predictions, in a live notebook."
+    def __init__(self,
+        frames,            # list of `Frame`
+        predictions=None,  # {frame name: labelId PNG}, or a folder of them
+        model=None,        # any callable RGB uint8 [H,W,3] -> trainIds [H,W], for frames without a file
+        size=(512, 1024)   # (height, width) that pictures are reduced to fit into
+    ):
+        predict, self.frames = _predictor(predictions, model), {f.name: f for f in frames}
+        self.score = cache(lambda name: look(self.frames[name], predict, (1, 2)))  # kept for all
+        super().__init__(lru_cache(16)(lambda name: look(self.frames[name], predict, size)))
+        self.scored = len(frames) <= 32 and not model  # else only when a sort asks for it
+        for c in (self.w.search, self.w.sort, self.w.index): c.observe(self._list, 'value')
+        self._list()
+
+    def _list(self, _=None):
+        "Search and sort; keep the frame that is shown, when it is still there."
+        w, by, index = self.w, self.w.sort.value, self.w.index.value
+        w.index.layout.display = None if by.endswith(' of') else 'none'
+        self.scored |= by != 'name'
+        found = [n for n in self.frames if w.search.value.lower() in n.lower()]
+        looks = {n: self.score(n) if self.scored else Look() for n in tqdm(found, desc='score', leave=False, disable=None)}
+        names, now, self.held = order(looks, by, index), w.frame.value, True  # held: new options select the first one
+        w.frame.options = [(f'{_percent(_key(looks[n], by, index)):\u2007>5}  {n}', n) for n in names]
+        w.frame.value, self.held = now if now in names else names[0] if names else None, False
+        self._show()

@@ -108,7 +108,7 @@ class Windows(Dataset):
         out = self.augment(image=image, mask=label)
         return np.ascontiguousarray(out['image']), np.ascontiguousarray(out['mask'])
 
-# %% ../nbs/06_sampling.ipynb #24f93d75
+# %% ../nbs/06_sampling.ipynb #0ac0899d
 def loader(
     windows: Windows,     # the data set
     iterations: int,      # where the run ends
@@ -122,8 +122,8 @@ def loader(
     if run.batch_size % parts:
         raise ValueError(f'batch_size {run.batch_size} does not split into {world} processes x {run.accumulate} parts; '
                          f'nearest: {max(1, round(run.batch_size/parts))*parts}')
-    numbers = range(start*run.batch_size + rank, iterations*run.batch_size, world)
-    return DataLoader(windows, batch_size=run.batch_size//parts, sampler=numbers, num_workers=run.workers,
+    numbers = np.arange(start*run.batch_size, iterations*run.batch_size).reshape(-1, world, run.batch_size//world)
+    return DataLoader(windows, batch_size=run.batch_size//parts, sampler=numbers[:, rank].ravel().tolist(), num_workers=run.workers,
                       pin_memory=torch.cuda.is_available(), prefetch_factor=4 if run.workers else None,
                       generator=torch.Generator())  # its own: reading must not touch the state that dropout draws from
 

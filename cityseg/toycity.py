@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['TOY_CITIES', 'Drawing', 'draw_frame', 'toy_city']
 
-# %% ../nbs/02_toycity.ipynb #e5641c08
-import json, os
+# %% ../nbs/02_toycity.ipynb #cdc5a61b
+import json
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,9 +14,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from tqdm.auto import tqdm
+from .config import whole_file
 from .labels import BY_NAME, ID_TO_COLOR
 
-# %% ../nbs/02_toycity.ipynb #58879440
+# %% ../nbs/02_toycity.ipynb #a77a782b
 class Drawing(NamedTuple):
     "One drawn frame with all its ground truth."
     image: np.ndarray         # RGB, uint8 [H,W,3]
@@ -24,50 +25,42 @@ class Drawing(NamedTuple):
     instance_ids: np.ndarray  # labelId*1000 + number for things, else the labelId, uint16 [H,W]
     polygons: dict            # {imgHeight, imgWidth, objects: [{label, polygon}]}, in painting order
 
-class _Part(NamedTuple):
-    "Polygons of one kind."
-    points: np.ndarray  # x right, y up, z ahead in metres, float [K,N,3]
-    color: tuple        # RGB, 0..255, for all or [K,3]; None: labelled, but not painted
-    solid: bool = True  # belongs to the outline that is labelled
-    glow: bool = False  # shines by itself
-
 class _Thing(NamedTuple):
     "A labelled object of N points in P polygons, from back to front."
     label: str           # official label name, perhaps with 'group' behind it
     band: float          # distance from the middle of the street in metres: outer bands are painted first
     z: float             # place along the street, metres
-    points: np.ndarray   # float [N,3]
+    points: np.ndarray   # x right, y up, z ahead in metres, float [N,3]
     corners: np.ndarray  # points of each polygon, int [P]
-    color: np.ndarray    # RGB, float [P,3]; -1: not painted
-    solid: np.ndarray    # bool [P]
-    glow: np.ndarray     # bool [P]
+    paint: np.ndarray    # red, green, blue (-1: not painted), solid, glow; float [P,5]
+
+def _part(points, color, solid=True, glow=False):
+    "Polygons [K,N,3] of one kind with their colour, one or [K,3]; glowing ones shine by themselves."
+    paint = np.empty((len(points), 5))
+    paint[:, :3], paint[:, 3], paint[:, 4] = color, solid, glow
+    return points, paint
 
 def _thing(label, band, z, parts):
     "Parts, from back to front, as one thing."
-    k = [len(p.points) for p in parts]
-    color = [np.broadcast_to(-1. if p.color is None else p.color, (n, 3)) for n, p in zip(k, parts)]
-    return _Thing(label, band, z, np.concatenate([p.points.reshape(-1, 3) for p in parts]),
-                  np.concatenate([[p.points.shape[1]]*n for n, p in zip(k, parts)]),
-                  np.concatenate(color), np.repeat([p.solid for p in parts], k), np.repeat([p.glow for p in parts], k))
+    corners = np.array([points.shape[1] for points, _ in parts for _ in points])
+    points, paint = zip(*parts)
+    return _Thing(label, band, z, np.concatenate([p.reshape(-1, 3) for p in points]), corners, np.concatenate(paint))
 
-# %% ../nbs/02_toycity.ipynb #3512bfe7
+# %% ../nbs/02_toycity.ipynb #0f5681d4
 def _rect(*axes):
     "Rectangles [K,4,3] from x, y, z, two of which are (low, high) pairs; numbers or arrays [K]."
-    size = max(np.size(v) for a in axes for v in (a if isinstance(a, tuple) else (a,)))
-    out, corners = np.empty((size, 4, 3)), iter(((0, 1, 1, 0), (0, 0, 1, 1)))
-    for i, a in enumerate(axes):
-        for j, side in enumerate(next(corners) if isinstance(a, tuple)
-                                 else (None,)*4): out[:, j, i] = a if side is None else a[side]
-    return out
+    corners = iter(((0, 1, 1, 0), (0, 0, 1, 1)))
+    values = [v for a in axes for v in ([a[i] for i in next(corners)] if isinstance(a, tuple) else [a]*4)]
+    return np.stack(np.broadcast_arrays(*values), -1).reshape(-1, 3, 4).swapaxes(1, 2)
 
-def _panel(color, *axes, glow=False): return _Part(_rect(*axes), color, False, glow)
+def _panel(color, *axes, glow=False): return _part(_rect(*axes), color, False, glow)
 def _poly(*points): return np.array([points], float)
 
 def _box(x, y, z, color):
     "The three faces of a box that the camera can see; x in any order."
     low, high = sorted(x)
     near = low if low + high > 0 else high
-    return [_Part(_rect(*f), color) for f in (((low, high), y[1], z), (near, y, z), ((low, high), y, z[0]))]
+    return [_part(_rect(*f), color) for f in (((low, high), y[1], z), (near, y, z), ((low, high), y, z[0]))]
 
 def _limb(ax, ay, bx, by, w):
     "A thick line from a to b as a polygon [4,2]."
@@ -86,14 +79,14 @@ def _outlines(text):
     forms = dict(d=_disc, o=lambda *v: _disc(*v, inner=.72), l=_limb, p=lambda *v: np.reshape(v, (-1, 2)))
     return [(forms[form](*map(float, values)), key) for form, *values, key in map(str.split, text.split('|'))]
 
-def _stand(text, colors, x, z, yaw=90):
+def _stand(text, colors, x, z, yaw=90, scale=1.):
     """Flat shapes as parts, stood up at (x, z), turned by `yaw` degrees from the street. `text`: d(isc) x y r [n],
     o (ring) x y r, l(imb) x y x y width, p(olygon) x y x y ...; a key of `colors`: a capital shines, ! isn't solid."""
-    turn, shift = np.array(((np.sin(np.radians(yaw)), 0, np.cos(np.radians(yaw))), (0, 1, 0))), (x, 0, z)
-    return [_Part((q @ turn + shift)[None], colors.get(key[0]), key[-1] != '!', key[0].isupper()) for q,
-            key in _outlines(text)]
+    turn = scale*np.array(((np.sin(np.radians(yaw)), 0, np.cos(np.radians(yaw))), (0, 1, 0)))
+    return [_part((shape @ turn + (x, 0, z))[None], colors.get(key[0], -1), key[-1] != '!', key[0].isupper())
+            for shape, key in _outlines(text)]
 
-# %% ../nbs/02_toycity.ipynb #a7d450a2
+# %% ../nbs/02_toycity.ipynb #da2a9a93
 _SKIES = dict(  # zenith, horizon, tint, sun, ambient, haze (m), cloud cover, wetness, share of lit windows
     clear=((76, 136, 212), (212, 230, 240), (1.05, 1., .93), .52, .78, 330, .4, 0, 0),
     overcast=((150, 160, 172), (226, 228, 230), (.97, .99, 1.), .12, .9, 230, .8, 0, .05),
@@ -118,67 +111,66 @@ def _style(city, sequence, seed):
     weather, leaf, conifers = _TOWNS.get(city) or list(_TOWNS.values())[town.integers(len(_TOWNS))]
     sun = np.array([rng.choice((-1, 1))*rng.uniform(.4, .8), .4 if weather == 'dusk' else rng.uniform(.9, 1.3),
                     rng.uniform(-.8, .1)])
-    sky = dict(zip('zenith horizon tint sun ambient haze cover wet lit'.split(), _SKIES[weather]))
+    sky = {k: np.array(v) for k, v in zip('zenith horizon tint sun ambient haze cover wet lit'.split(), _SKIES[weather])}
     return SimpleNamespace(**sky, to_sun=sun/np.linalg.norm(sun), leaf=np.array(leaf, float), conifers=conifers,
                            walls=_WALLS[town.permutation(len(_WALLS))[:6]], curve=rng.uniform(-.0035, .0035),
                            grounds=_GROUNDS*town.uniform(.88, 1.12, (5, 1)) + town.uniform(-9, 9, (5, 3)),
                            strip=rng.choice(['parking', 'terrain', 'sidewalk']), key=int(rng.integers(2**31)))
 
-# %% ../nbs/02_toycity.ipynb #7fc3a74a
+# %% ../nbs/02_toycity.ipynb #0d08109b
 _GLASS, _DARK, _METAL = np.array((52, 66, 80.)), np.array((26, 26, 30.)), np.array((118, 121, 125.))
 _KINDS = dict(  # width, radius and places of wheels, panes (strips of the profile), profile from the rear: z y ...
     car=(1.8, .35, (.85, 3.4), (2, 4), '0 .3 0 .86 .3 .98 .85 1.44 2.3 1.48 3.1 1 4.15 .8 4.3 .3'),
     truck=(2.5, .52, (1.3, 2.4, 6.9), (5,), '0 .75 0 3.6 5.9 3.6 6 3.3 6.6 3.2 7.8 2.8 8.1 1.6 8.2 .5'),
     bus=(2.55, .52, (2.6, 8.4), (), '0 .35 0 2.8 .25 3.05 10.7 3.05 11 2.75 11 .35'),
     train=(2.4, 0, (), (1, 5), '0 .3 0 1.25 .9 2.9 1.3 3.45 24.7 3.45 25.1 2.9 26 1.25 26 .3'))
-_TRIM = dict(  # s(ide), f(ace), R(ear) or F(ront): from, to, low, high, color (see _vehicle), step of thin bars if any
-    car='s .9 1.95 1.02 1.36 g|s 2.05 2.75 1.02 1.33 g|s 1.98 2.02 .4 1 b|s .1 4.2 .3 .42 b|f 0 1 .3 .46 b|'
-        'f .03 .2 .66 .8 L|f .8 .97 .66 .8 L|F .25 .75 .5 .68 k',
+_TRIM = dict(  # s(ide), or across the f(ace), R(ear) or F(ront), both halves: from, to, low, high, colour, step of bars
+    car='s .9 1.95 1.02 1.36 g|s 2.05 2.75 1.02 1.33 g|f 0 1 .3 .46 b|f .03 .2 .66 .8 L|F .25 .75 .5 .68 k',
     truck='s 0 5.9 1 3.6 x|s .6 5.6 1.05 3.5 X .8|s 0 5.9 1 1.14 r|s 5.9 6.1 .6 3.3 k|s 6.8 7.7 1.75 2.6 g|'
-          'R 0 1 1 3.6 X|R .03 .97 1.06 3.5 x|R .48 .52 1.06 3.5 k|R .2 .23 1.1 3.4 m|R .77 .8 1.1 3.4 m|R 0 1 .78 1 y|'
-          'F .1 .9 .75 1.35 k|F .3 .7 1.4 1.5 w|f .02 .18 .8 .98 L|f .82 .98 .8 .98 L',
-    bus='s .3 10.6 1.25 2.5 g|s 1.7 10 1.25 2.5 b 1.5|s .3 10.7 .45 .7 w|s 8.9 9.9 .4 2.5 g|s 9.37 9.43 .4 2.5 k|'
-        'R .08 .92 1.45 2.45 g|F .08 .92 .95 2.45 g|f .25 .75 2.52 2.8 A|f .1 .9 .45 .75 b|'
-        'f .04 .14 .8 1.2 L|f .86 .96 .8 1.2 L',
-    train='s .6 25.4 1.3 2.55 g|s .2 25.8 2.6 3 w|s .1 25.9 .3 .62 k|s 2 24.5 1.3 2.55 w 1.75|s 8.2 8.7 .4 3.4 k|'
-          's 17.2 17.7 .4 3.4 k|s 4.2 21.3 .5 2.5 X 4.1|f .06 .94 .35 .6 k|f .1 .24 .8 .98 L|'
-          'f .76 .9 .8 .98 L|f .3 .7 .95 1.2 A')
+          'R 0 1 1 3.6 X|R .48 .52 1.06 3.5 k|R 0 1 .78 1 y|F .1 .9 .75 1.35 k|f .02 .18 .8 .98 L',
+    bus='s .3 10.6 1.25 2.5 g|s 1.7 10 1.25 2.5 b 1.5|s .3 10.7 .45 .7 w|R .08 .92 1.45 2.45 g|F .08 .92 .95 2.45 g|'
+        'f .25 .75 2.52 2.8 A|f .1 .9 .45 .75 b|f .04 .14 .8 1.2 L',
+    train='s .6 25.4 1.3 2.55 g|s .2 25.8 2.6 3 w|s .1 25.9 .3 .62 k|s 2 24.5 1.3 2.55 w 1.75|s 8.2 17.7 .4 3.4 k 8.8|'
+          's 4.2 5.4 .5 2.5 X|s 12 13.2 .5 2.5 X|s 20 21.2 .5 2.5 X|f .06 .94 .35 .6 k|f .1 .24 .8 .98 L|f .3 .7 .95 1.2 A')
 _PAINT = dict(car=_rgb('178 30 34 36 70 140 205 207 212 46 48 54 232 230 224 84 110 96 150 100 62 110 120 132'),
               truck=_rgb('236 236 230 214 128 48 70 96 150 128 140 90'), bus=_rgb('236 184 40 206 62 44 228 120 40'),
               train=_rgb('186 36 46 28 116 104 54 76 150'), cargo=_rgb('232 232 226 196 60 50 60 110 150 220 190 80'))
 
+def _trim(kind, color, cargo, away, tall, near, across, along, z):
+    "The panels of a vehicle: on its side (at x = near, if it can be seen), then on the face that we see."
+    colors = dict(b=color*.8, g=_GLASS, k=_DARK*1.3, w=(238, 234, 222), x=cargo, r=(190, 40, 40), y=(235, 215, 60),
+                  X=cargo*.88 if kind == 'truck' else color*1.25, A=(255, 176, 40),
+                  L=(214, 24, 30) if away else (255, 250, 226))
+    for where, a, b, low, high, key, *step in map(str.split, _TRIM[kind].split('|')):
+        a, b, y = float(a), float(b), (float(low)*tall, float(high)*tall)
+        if step: b = (a := np.arange(a, b, float(step[0]))) + .12
+        if where == 's' and near is not None: yield _panel(colors[key], near, y, (along(a), along(b)))
+        if where == 'f' or where == 'FR'[away]:
+            left, right = across(np.array((a, 1 - b))), across(np.array((b, 1 - a)))
+            yield _panel(colors[key], (left, right), y, z - .02, glow=key in 'LA')
+
 def _vehicle(kind, x, z, away, rng, band):
     "A car, truck, bus or train that stands at z and beyond, seen from behind or coming towards us."
-    (width, r, wheels, panes, profile), trim = _KINDS[kind], map(str.split, _TRIM[kind].split('|'))
+    width, r, wheels, panes, profile = _KINDS[kind]
     p, color, cargo = _rgb(profile, 2), *(rng.choice(_PAINT[k]) for k in (kind, 'cargo'))
-    xs, length, tall = (x - width/2, x + width/2), p[-1, 0], rng.uniform(.96, 1.18) if kind == 'car' else 1
-    p[:, 1] *= tall
-    (near, eps), aside = (xs[0], -.01) if x > 0 else (xs[1], .01), abs(x) > width/2   # no side is seen right before us
+    low, high, length, tall = x - width/2, x + width/2, p[-1, 0], rng.uniform(.96, 1.18) if kind == 'car' else 1
+    (near, eps), aside = (low, -.01) if x > 0 else (high, .01), abs(x) > width/2   # no side is seen right before us
     along = (lambda a: z + a) if away else (lambda a: z + length - a)
-    colors = dict(b=color*.8, g=_GLASS, k=_DARK*1.3, m=_METAL, w=(238, 234, 222), x=cargo, r=(190, 40, 40),
-                  y=(235, 215, 60), X=cargo*.88 if kind == 'truck' else color*1.25, A=(255, 176, 40),
-                  L=(214, 24, 30) if away else (255, 250, 226))
-    p[:, 0] = along(p[:, 0])
-    hull = [_Part(_poly(*((u, *q[::-1]) for u, q in zip((*xs, *xs[::-1]), (a, a, b, b)))),
-                  _GLASS if i in panes else color)
-            for i, (a, b) in enumerate(zip(p, p[1:]))]        # strips across the body, far ones first, then its side
-    hull.sort(key=lambda s: -s.points[..., 2].mean())
-    hull += [_Part(_poly(*((near, y, a) for a, y in p)), color)]*aside
-    parts = _box((xs[0] + .12, xs[1] - .12), (.08, .6), (z + .15, z + length - .2), _DARK) + hull
-    parts += [_Part(_rect((s, s + .28), (0, .5), z + .1), _DARK) for s in (xs[0] + .1, xs[1] - .38)]
-    parts += [_Part(_poly(*((near + 2*eps, v, u) for u, v in _disc(along(a), r, r*q))), c, q == 1) for a in wheels*aside
-              for q, c in ((1, _DARK), (.55, _METAL*1.2))]
-    for where, a, b, low, high, c, *step in trim:
-        a, b, y = float(a), float(b), (float(low)*tall, float(high)*tall)
-        if step: a, b = (s := np.arange(a, b, float(step[0]))), s + (1.2 if c == 'X' and kind == 'train' else .12)
-        if where == 's': parts += [_panel(colors[c], near + eps, y, (along(a), along(b)))]*aside
-        elif where == 'f' or (where == 'R') == away:
-            across = xs[0] + a*width, xs[0] + b*width
-            parts.append(_panel(colors[c], across, y, z - .02, glow=c in 'LA'))
-    plate = _Part(_rect((x - .26, x + .26), (.5, .62), z - .04), (236, 236, 226))
+    p = np.stack([along(p[:, 0]), p[:, 1]*tall], -1)
+    hull = [_part(_poly(*((u, y, v) for u, (v, y) in zip((low, high, high, low), (a, a, b, b)))),
+                  _GLASS if i in panes else color) for i, (a, b) in enumerate(zip(p, p[1:]))]  # strips across the body
+    hull = hull[::-1] if away else hull                                          # far ones first, then its side
+    hull += [_part(_poly(*((near, y, v) for v, y in p)), color)]*aside
+    left = np.array((low + .1, high - .38))
+    parts = _box((low + .12, high - .12), (.08, .6), (z + .15, z + length - .2), _DARK) + hull
+    parts += [_part(_rect((left, left + .28), (0, .5), z + .1), _DARK)]
+    parts += [_part(_poly(*((near + 2*eps, v, u) for u, v in _disc(along(a), r, r*share))), tone, share == 1)
+              for a in wheels*aside for share, tone in ((1, _DARK), (.55, _METAL*1.2))]
+    parts += _trim(kind, color, cargo, away, tall, near + eps if aside else None, lambda a: low + a*width, along, z)
+    plate = _part(_rect((x - .26, x + .26), (.5, .62), z - .04), (236, 236, 226))
     return [_thing(kind, band, z, parts)] + [_thing('license plate', band, z - .01, [plate])]*(kind != 'train')
 
-# %% ../nbs/02_toycity.ipynb #6444c530
+# %% ../nbs/02_toycity.ipynb #c2ba571c
 _BIKES = dict(
     bicycle='d -.55 .36 .36 -|d .55 .36 .36 -|o -.55 .36 .36 k|o .55 .36 .36 k|l -.55 .36 -.14 .86 .1 c|'
             'l -.1 .32 .42 .88 .1 c|l -.14 .84 .42 .9 .1 c|l -.55 .36 -.1 .32 .1 c|l -.1 .32 -.18 .95 .1 c|'
@@ -193,151 +185,142 @@ def _clothes(rng):
     "Colours of a person, and of a two-wheeler (c)."
     shirt, legs, hair, c = (rng.integers(*r, 3).astype(float) for r in ((30, 245), (25, 120), (20, 220), (30, 235)))
     return dict(s=shirt, a=shirt*.8, d=shirt*.9, l=legs, t=legs*.8, h=hair, b=shirt[::-1], k=_DARK, c=c, m=_METAL,
-                f=_rgb('228 184 152')[0]*rng.uniform(.5, 1), w=(130, 165, 185), L=(255, 245, 215))
+                f=np.array((228, 184, 152))*rng.uniform(.5, 1), w=(130, 165, 185), L=(255, 245, 215))
 
 def _person(rng, x, z, step=0.):
     "A person as parts; `step` (radians) swings arms and legs."
-    s, hem, k = .24*np.sin(step), rng.choice((.78, .5)), rng.uniform(.88, 1.06)
+    s, hem, scale = .24*np.sin(step), rng.choice((.78, .5)), rng.uniform(.88, 1.06)
     text = (f'l -.08 .88 {-.1 - s} .04 .18 t|l .08 .88 {.1 + s} .04 .18 l|l {-.17 - s} .03 {.02 - s} .03 .08 k|'
             f'l {.03 + s} .03 {.22 + s} .03 .08 k|p -.23 {hem} .23 {hem} .27 1.4 .14 1.5 -.14 1.5 -.27 1.4 s|'
             f'p .05 {hem} .23 {hem} .27 1.4 .14 1.5 d!|l -.25 1.42 {-.31 + s} .82 .13 a|l .25 1.42 {.31 - s} .82 .13 a|'
             f'd 0 1.63 .14 f|d 0 1.7 .15 h' + f'|l {.32 - s} .85 {.32 - s} .5 .26 b'*(rng.random() < .3))
-    return [p._replace(points=(p.points - (x, 0, z))*k + (x, 0, z)) for p in _stand(text, _clothes(rng), x, z)]
+    return _stand(text, _clothes(rng), x, z, scale=scale)
 
 def _bike(kind, x, z, yaw, rng, band, rider=False):
     "A bicycle or motorcycle, perhaps with its rider, as things."
     colors = _clothes(rng)
-    return [_thing(kind, band, z, _stand(_BIKES[kind], colors, x, z,
-                                         yaw))] + [_thing('rider', band, z - .01,
-                                                          _stand(_RIDER, colors, x, z - .02, yaw))]*rider
+    forms = [(kind, _BIKES[kind]), ('rider', _RIDER)][:1 + rider]
+    return [_thing(label, band, z - .01*i, _stand(text, colors, x, z - .02*i, yaw))
+            for i, (label, text) in enumerate(forms)]
 
-# %% ../nbs/02_toycity.ipynb #362800b8
+# %% ../nbs/02_toycity.ipynb #9aa0fb00
 def _tree(rng, style, x, z, band, bush=False):
-    "A tree, a conifer or a bush: a trunk and ragged blobs of leaves, shaded from dark to sunlit."
-    leaf, conifer = style.leaf + rng.integers(-24, 34, 3), not bush and rng.random() < style.conifers
-    h, r = (rng.uniform(.5, .8), rng.uniform(.7, 1.1)) if bush else (rng.uniform(3.6, 5.2), rng.uniform(1.6, 2.3))
-    bark = _rgb('92 72 56' if style.leaf[1] < 140 else '205 200 190')[0]*rng.uniform(.75, 1.1)  # birches are white
-    parts = [] if bush else _stand(f'l 0 0 0 {h} .3 b|l .09 0 .09 {h} .1 d!', dict(b=bark, d=bark*.75), x, z)
-    if conifer:
-        for i, k in enumerate(np.linspace(.6, 1.1, 8)):
-            w, y = r*.75*(1 - i/9)*rng.uniform(.9, 1.1), 1.2 + (h + 1.4)*i/7
-            parts += _stand(f'p {-w} {y} 0 {y - .2} {w} {y} 0 {y + 2} l|p {-w*.8} {y + .1} {-.2*w} {y} 0 {y + 1.9} h!',
-                            dict(l=leaf*k, h=leaf*(k + .12)), x, z)
-        return _thing('vegetation', band, z, parts)
-    n, u = 12 if bush else 30, rng.uniform
-    k, a, b = np.linspace(.58, 1.3, n), u(0, 2*np.pi, n), np.linspace(0, 2*np.pi, 11)
-    d, ragged = r*np.sqrt(u(0, 1, n))*(1.35 - .6*k), r*u(.26, .46, (n, 1))*u(.7, 1.15, (n, 11))
-    cx, cy = x + d*np.cos(a) + np.sign(style.to_sun[0])*r*.45*(k - .7), h + d*.75*np.sin(a) + r*.7*(k - .75)
-    blobs = np.stack([cx[:, None] + ragged*np.sin(b), np.maximum(cy[:, None] + ragged*np.cos(b), .02),
-                      np.full((n, 11), z)], -1)
-    parts.append(_Part(blobs, leaf*(k*u(.94, 1.06, n))[:, None]))
-    return _thing('vegetation', band, z, parts)
+    "A tree, a conifer or a bush: a trunk and ragged blobs of leaves or rows of twigs, from dark to sunlit."
+    leaf, conifer, u = style.leaf + rng.integers(-24, 34, 3), not bush and rng.random() < style.conifers, rng.uniform
+    h, r = (u(.5, .8), u(.7, 1.1)) if bush else (u(3.6, 5.2), u(1.6, 2.3))
+    bark = np.array((92, 72, 56) if style.leaf[1] < 140 else (205, 200, 190))*u(.75, 1.1)  # birches are white
+    trunk = [] if bush else _stand(f'l 0 0 0 {h} .3 b|l .09 0 .09 {h} .1 d!', dict(b=bark, d=bark*.75), x, z)
+    n = 16 if conifer else 12 if bush else 30
+    if conifer:  # rows of twigs, each with a sunlit half
+        row, lit = np.arange(n)//2, np.arange(n) % 2
+        k, width = .6 + .07*row + .12*lit, r*.75*(1 - row/9)*u(.9, 1.1, n//2).repeat(2)
+        xs = x + width[:, None]*np.where(lit[:, None], (-.8, -.5, -.2, 0), (-1, 0, 1, 0))
+        ys = 1.2 + ((h + 1.4)*row/7)[:, None] + np.where(lit[:, None], (.1, .05, 0, 1.9), (0, -.2, 0, 2))
+    else:
+        k, a, b = np.linspace(.58, 1.3, n), u(0, 2*np.pi, n), np.linspace(0, 2*np.pi, 11)
+        d, ragged = r*np.sqrt(u(0, 1, n))*(1.35 - .6*k), r*u(.26, .46, (n, 1))*u(.7, 1.15, (n, 11))
+        xs = (x + d*np.cos(a) + np.sign(style.to_sun[0])*r*.45*(k - .7))[:, None] + ragged*np.sin(b)
+        ys = (h + d*.75*np.sin(a) + r*.7*(k - .75))[:, None] + ragged*np.cos(b)
+        k = k*u(.94, 1.06, n)
+    crown = np.stack([xs, np.maximum(ys, .02), np.full(xs.shape, z)], -1)
+    return _thing('vegetation', band, z, trunk + [_part(crown, leaf*k[:, None])])
 
 def _windows(style, x, side, y, z, w, h, frame):
     "Windows [K] on a front at x, at heights y and places z: frame, panes, the sky in the glass, a bar."
-    sky = _GLASS*.5 + np.array(style.horizon)*.3
-    rows = ((frame, -.16, h + .1, -w/2 - .1, w/2 + .1), (_GLASS, 0, h, -w/2, w/2), (sky, h*.62, h, -w/2, w/2),
-            (frame, 0, h, -.04, .04))
-    return [_panel(c, x - side*.015*i, (y + low, y + high), (z + a, z + b)) for i,
-            (c, low, high, a, b) in enumerate(rows, 1)]
+    rows = ((frame, -.16, h + .1, w/2 + .1), (_GLASS, 0, h, w/2),
+            (_GLASS*.5 + style.horizon*.3, h*.62, h, w/2), (frame, 0, h, .04))
+    return [_panel(color, x - side*.015*i, (y + low, y + high), (z - half, z + half))
+            for i, (color, low, high, half) in enumerate(rows, 1)]
 
 def _roof(rng, x, side, z, length, h, wall):
     "A pitched roof with its gable, rows of tiles and a chimney."
     mid, ridge, tile = x + side*4, h + rng.uniform(2, 3.4), rng.choice(_rgb('150 78 58 120 66 56 96 92 96 134 92 70'))
-    slope = lambda a, b: _poly(*((x + side*(4.3*s - .3), h + (ridge - h)*s, e) for s,
-                                 e in ((a, z), (a, z + length), (b, z + length), (b, z))))
-    return _box((mid - .4, mid + .4), (h, ridge + .7), (z + length*.6, z + length*.6 + .7), tile*.8) + [
-        _Part(slope(0, 1), tile), *(_Part(slope(s, s + .04), tile*.86, False) for s in (.15, .4, .65, .85)),
-        _Part(_poly((x, h, z), (x + side*8, h, z), (mid, ridge, z)), wall*.96)]
+    def slope(a, b): return _poly(*((x + side*(4.3*s - .3), h + (ridge - h)*s, z + e)
+                                    for s, e in ((a, 0), (a, length), (b, length), (b, 0))))
+    return [*_box((mid - .4, mid + .4), (h, ridge + .7), (z + length*.6, z + length*.6 + .7), tile*.8),
+            _part(slope(0, 1), tile), *(_part(slope(s, s + .04), tile*.86, False) for s in (.15, .4, .65, .85)),
+            _part(_poly((x, h, z), (x + side*8, h, z), (mid, ridge, z)), wall*.96)]
 
 def _building(rng, style, x, z, length, side, band):
     "A house whose front stands along the street at x: windows, a shop or a door, beams or balconies, a roof."
     kind = rng.choice(['plaster', 'modern', 'timber', 'brick'], p=[.4, .25, .15, .2])
-    floors, tall = rng.integers(2, 5), rng.uniform(2.9, 3.3)
-    wall = _rgb('232 222 200')[0] if kind == 'timber' else rng.choice(style.walls)*rng.uniform(.92, 1.06)
+    floors, tall, modern = rng.integers(2, 5), rng.uniform(2.9, 3.3), kind == 'modern'
+    wall = np.array((232, 222, 200)) if kind == 'timber' else rng.choice(style.walls)*rng.uniform(.92, 1.06)
     h, zs, front, frame = .5 + tall*floors, (z, z + length), x - side*.01, np.minimum(wall*1.16 + 12, 250)
-    parts = ([] if kind == 'modern' else _roof(rng, x, side, z, length, h,
-                                               wall)) + _box((x, x + side*8), (0, h), zs, wall)
+    parts = [] if modern else _roof(rng, x, side, z, length, h, wall)
+    parts += _box((x, x + side*8), (0, h), zs, wall)
     if kind == 'brick': parts.append(_panel(wall*.86, front, (ys := np.arange(.5, h, .5), ys + .09), zs))
     parts += [_panel(wall*.72, front, (0, .55), zs), _panel(frame, front, (h - .35, h), zs)]
-    w, hw, step = (2.4, 1.5, 3.2) if kind == 'modern' else (1.05, 1.65, 2.5)
-    n = max(2, int(length/step))
+    w, hw, n = (2.4, 1.5, int(length/3.2)) if modern else (1.05, 1.65, int(length/2.5))
     at, y = z + (np.arange(n) + .5)*length/n, .5 + np.arange(1, floors)*tall
-    cols, rows = np.tile(at, floors - 1), np.repeat(y + .9, n)
-    parts += _windows(style, x, side, rows, cols, w, hw, frame)
-    if (on := rng.random(len(rows)) < style.lit).any():
-        parts.append(_panel((255, 208, 120), x - side*.1, (rows[on], rows[on] + hw), (cols[on] - w/2, cols[on] + w/2),
-                            glow=True))
-    if kind == 'timber':
-        beam, v = _rgb('92 62 46')[0], at + length/n*.4
-        parts += [_panel(beam, x - side*.02, (y - .1, y + .2), zs), _panel(beam, x - side*.02, (.5, h), (v, v + .3))]
-    if kind == 'modern':
-        for v in y: parts += _box((x, x - side*.7), (v - .1, v + .8), (z + .5, z + length*.45), wall*.8)
+    columns, rows = np.tile(at, floors - 1), np.repeat(y + .9, n)
+    parts += _windows(style, x, side, rows, columns, w, hw, frame)
+    on = rng.random(len(rows)) < style.lit
+    rows, columns, beam, v = rows[on], columns[on], (92, 62, 46), at + length/n*.4
+    parts.append(_panel((255, 208, 120), x - side*.1, (rows, rows + hw), (columns - w/2, columns + w/2), glow=True))
+    if kind == 'timber': parts += [_panel(beam, front, (y - .1, y + .2), zs), _panel(beam, front, (.5, h), (v, v + .3))]
+    for b in y*modern: parts += _box((x, x - side*.7), (b - .1, b + .8), (z + .5, z + length*.45), wall*.8)
     return _thing('building', band, z, parts + _ground_floor(rng, style, x, side, at, length/n*.4, w, hw, frame))
 
 def _ground_floor(rng, style, x, side, at, half, w, hw, frame):
     "Shop windows under an awning, or a door and windows, around the places `at`."
     color, lit, (a, b) = _clothes(rng), style.lit > .3, (at[0] - half, at[-1] + half)
     if rng.random() < .5:
-        awning = _Part(_poly((x, 2.8, a), (x, 2.8, b), (x - side*1.1, 2.35, b), (x - side*1.1, 2.35, a)), color['s'])
-        glass = _panel((255, 226, 170) if lit else _GLASS*1.25, x - side*.03, (.5, 2.6), (at - half, at + half),
-                       glow=lit)
-        frame = _panel(_DARK*1.8, x - side*.015, (.3, 2.7), (at - half - .1, at + half + .1))
-        return [frame, glass, _panel(color['a'], x - side*.05, (2.75, 3.2), (a, b)), awning]
-    door = [_panel(c, x - side*r, (0, 2.5 - r), (at[0] - .7 + 2*r, at[0] + .7 - 2*r)) for c,
-            r in ((frame, .03), (color['l'], .08))]
+        awning = _poly((x, 2.8, a), (x, 2.8, b), (x - side*1.1, 2.35, b), (x - side*1.1, 2.35, a))
+        glass = (255, 226, 170) if lit else _GLASS*1.25
+        return [_panel(_DARK*1.8, x - side*.015, (.3, 2.7), (at - half - .1, at + half + .1)),
+                _panel(glass, x - side*.03, (.5, 2.6), (at - half, at + half), glow=lit),
+                _panel(color['a'], x - side*.05, (2.75, 3.2), (a, b)), _part(awning, color['s'])]
+    door = [_panel(c, x - side*r, (0, 2.5 - r), (at[0] - .7 + 2*r, at[0] + .7 - 2*r))
+            for c, r in ((frame, .03), (color['l'], .08))]
     return _windows(style, x, side, np.full(len(at) - 1, 1.4), at[1:], w, hw, frame) + door
 
-# %% ../nbs/02_toycity.ipynb #741c833b
+# %% ../nbs/02_toycity.ipynb #c62bb11e
 def _barrier(kind, rng, x, z, length, side, band):
     "A wall of stones or a fence of pickets along the street."
-    h, zs, tone = rng.uniform(1.7, 2.5), (z, z + length), rng.uniform(.88, 1.1)
+    h, zs, tone, u = rng.uniform(1.7, 2.5), (z, z + length), rng.uniform(.88, 1.1), rng.uniform
     if kind == 'wall':
         c = rng.choice(_rgb('168 152 130 150 84 68 148 148 146 190 178 150'))*tone
         i, j = (a.ravel() for a in np.meshgrid(np.arange(int(length/.9)), np.arange(int(h/.36))))
-        left = z + i*.9 + j % 2*.4
-        stones = _panel(c*rng.uniform(.88, 1.12, (len(i), 1)), x - side*.02, (j*.36 + .03, j*.36 + .34),
-                        (left + .03, left + .86))
-        parts = [*_box((x, x + side*.35), (0, h), zs, c*.8), stones]
-        return _thing(kind, band, z, parts + _box((x - side*.06, x + side*.4), (h, h + .14), zs, c*1.12))
-    a, posts = np.arange(z, z + length - .1, .32), np.arange(z, z + length, 3.)
+        left, y = z + .03 + i*.9 + j % 2*.4, j*.36 + .03
+        stones = _panel(c*u(.88, 1.12, (len(i), 1)), x - side*.02, (y, y + .31), (left, left + .83))
+        coping = _box((x - side*.06, x + side*.4), (h, h + .14), zs, c*1.12)
+        return _thing(kind, band, z, [*_box((x, x + side*.35), (0, h), zs, c*.8), stones, *coping])
+    a, rails, post = np.arange(z, z + length - .1, .32), np.array((.3, h - .4)), np.arange(z, z + length, 3.)
     c = rng.choice(_rgb('130 94 62 58 74 66 232 230 222 70 72 78'))*tone
-    rails = [_panel(c*.8, x, (b, b + .12), zs) for b in (.3, h - .4)]
-    pickets = _panel(c, x - side*.02, (.05, h), (a, a + rng.uniform(.1, .2)))
-    posts = _Part(_rect(x - side*.03, (0, h + .12), (posts, posts + .22)), c*.9)
-    return _thing(kind, band, z, [_Part(_rect(x, (0, h), zs), None), *rails, pickets, posts])  # labelled with its gaps
+    return _thing(kind, band, z, [  # labelled with its gaps
+        _part(_rect(x, (0, h), zs), -1), _panel(c*.8, x, (rails, rails + .12), zs),
+        _panel(c, x - side*.02, (.05, h), (a, a + u(.1, .2))),
+        _part(_rect(x - side*.03, (0, h + .12), (post, post + .22)), c*.9)])
 
 _SIGNS = ('d 0 Y .54 r|d 0 Y .42 w!|l -.22 Y .22 Y .14 k!', 'd 0 Y .54 w|d 0 Y .46 b!|l -.26 Y .26 Y .15 w!',
           'd 0 Y .62 3 r|d 0 Y .42 3 w!|d 0 Y .14 9 k!', 'd 0 Y .6 4 w|d 0 Y .5 4 y!|d 0 Y .16 4 k!',
           'd 0 Y .54 8 w|d 0 Y .48 8 r!|l -.28 Y .28 Y .18 w!',
-          'l -.75 Y .75 Y .7 w|l -.7 Y .7 Y .58 b!|l -.5 Y .4 Y .1 w!',
-          'l -.75 Y .75 Y .7 k|l -.7 Y .7 Y .58 y!|l -.5 Y .4 Y .1 k!')
+          'l -.75 Y .75 Y .7 w|l -.7 Y .7 Y .58 b!|l -.5 Y .4 Y .1 w!')
+_LAMPS = dict(k=_DARK*1.2, e=_DARK*2, r=(200, 36, 40), w=(246, 246, 242), b=(28, 84, 180), y=(245, 190, 30),
+              R=(255, 60, 44), Y=(255, 186, 40), G=(60, 230, 120), L=(255, 226, 160))
 
 def _post(rng, style, x, z, band, kind):
-    "A pole with traffic lights, one or two traffic signs, or a street lamp."
+    "A pole with a traffic light, one or two traffic signs, or a street lamp."
     (h, w), to = dict(light=(3.3, .22), sign=(2.4, .17), lamp=(6.8, .22))[kind], -np.sign(x)
-    metal = _METAL*rng.uniform(.75, 1.25)
-    colors = dict(m=metal, n=metal*1.2, d=metal*.7, k=_DARK*1.2, e=_DARK*2, r=(200, 36, 40), w=(246, 246, 242),
-                  b=(28, 84, 180),
-                  y=(245, 190, 30), R=(255, 60, 44), Y=(255, 186, 40), G=(60, 230, 120), L=(255, 226, 160))
-    pole, heads = f'l 0 0 0 {h} {w} m|l {-w/4} 0 {-w/4} {h} {w/3} n!|l 0 0 0 .5 {w*1.6} m', []
+    metal, heads = _METAL*rng.uniform(.75, 1.25), []
+    pole = f'l 0 0 0 {h} {w} m|l {-w/4} 0 {-w/4} {h} {w/3} n!|l 0 0 0 .5 {w*1.6} m'
     if kind == 'lamp':
         pole += f'|l 0 {h} {to*1.7} {h + .3} .15 m|l {to*1.3} {h + .2} {to*2.1} {h + .34} .24 d'
-        if style.lit > .1: pole += f'|l {to*1.35} {h + .1} {to*2.05} {h + .24} .14 L!'
+        pole += f'|l {to*1.35} {h + .1} {to*2.05} {h + .24} .14 L!'*int(style.lit > .1)
     if kind == 'sign':
-        for y in (2.6, 1.45)[:1 + (rng.random() < .4)]: heads.append(('traffic sign',
-                                                                      rng.choice(_SIGNS).replace('Y', str(y))))
+        heads = [('sign', rng.choice(_SIGNS).replace('Y', y)) for y in ('2.6', '1.45')[:1 + (rng.random() < .4)]]
     if kind == 'light':
-        on = rng.integers(3)
-        for u, v in ((0, h), (to*1.9, h + 1.6))[:1 + (rng.random() < .3)]:
-            if u: pole += f'|l 0 {h} 0 {h + 1.6} .16 m|l 0 {h + 1.5} {u} {h + 1.7} .14 m'
-            lamps = (f'|d {u} {v - .72 + .44*i} .19 {k if i == on else "e"}!' for i, k in enumerate('GYR'))
-            case = f'l {u} {v - 1} {u} {v + .45} .58 e|l {u} {v - .96} {u} {v + .41} .5 k!'
-            heads.append(('traffic light', case + ''.join(lamps)))
-    heads = [_thing(label, band, z - .02, _stand(text, colors, x, z - .05)) for label, text in heads]
-    return [_thing('pole', band, z, _stand(pole, colors, x, z)), *heads]
+        on, arm = rng.integers(3), int(rng.random() < .3)
+        pole += f'|l 0 {h} 0 {h + 1.6} .16 m|l 0 {h + 1.5} {to*1.9} {h + 1.7} .14 m'*arm
+        for u, v in ((0, h), (to*1.9, h + 1.6))[:1 + arm]:
+            lamps = (f'|d {u} {v - .72 + .44*i} .19 {key if i == on else "e"}!' for i, key in enumerate('GYR'))
+            heads.append(('light', f'l {u} {v - 1} {u} {v + .45} .58 e|l {u} {v - .96} {u} {v + .41} .5 k!' + ''.join(lamps)))
+    colors = dict(_LAMPS, m=metal, n=metal*1.2, d=metal*.7)
+    return [_thing('pole', band, z, _stand(pole, colors, x, z)),
+            *(_thing(f'traffic {name}', band, z - .02, _stand(text, colors, x, z - .05)) for name, text in heads)]
 
-# %% ../nbs/02_toycity.ipynb #53f5b46c
+# %% ../nbs/02_toycity.ipynb #6741f5f7
 _CELL = 12.   # metres of street that are furnished together
 _LEFT, _RIGHT = (-13.4, -10.4, -8.3), (9.4, 6.2, 4.2)  # building line, edge of the grass, kerb
 _LANES = (    # who, metres between slots, x, metres a frame, seen up to (m)
@@ -345,40 +328,48 @@ _LANES = (    # who, metres between slots, x, metres a frame, seen up to (m)
     (('train',), 56., -6.7, -.6, 90), (('rider',), 15., 1.5, .5, 60), (('rider',), 30., -4.9, -.4, 60),
     (('person',), 6., 5.3, .09, 60), (('person',), 9., 4.9, -.08, 60), (('person',), 7., -9.4, -.07, 60))
 
+def _lot(rng, style, z, side, line, grass):
+    "What stands behind the sidewalk: houses, or gardens behind a wall or fence, and trees before it."
+    kind, cut, b, u = rng.choice(['house', 'wall', 'fence'], p=[.4, .3, .3]), rng.choice((.45, .55, 1)), abs(line), rng.uniform
+    back = 9*(kind != 'house')
+    things = [_building(rng, style, line + side*(u(0, .8) + back), z + a*_CELL, e*_CELL, side, b + 3 + back)
+              for a, e in ((0, cut), (cut, 1 - cut)) if e]
+    if back:
+        things += [_tree(rng, style, line + side*u(2, 5), z + d, b + 3) for d in u(0, _CELL, 3)]
+        things.append(_barrier(kind, rng, line, z, _CELL, side, b))
+    green = enumerate(u(-10, 11, 2))
+    return things + [_tree(rng, style, (line + grass)/2, z + d, b - 1, bush) for bush, d in green if d > 1]
+
+def _kerbside(rng, style, z, side, edge):
+    "What stands on the sidewalk: posts, bicycles and motorcycles, sometimes a bin, a bench or a group of people."
+    things, b, x = [], abs(edge), edge + side*1.9
+    for kind, d in zip(rng.permutation(['light', 'sign', 'lamp', 'sign', 'light']), rng.uniform(0, 6, 2) + (0, 6)):
+        things += _post(rng, style, edge, z + d, b, kind)
+    for d in rng.uniform(0, _CELL, 2):
+        kind, yaw = rng.choice(['bicycle', 'motorcycle']), side*rng.uniform(50, 90)
+        things += _bike(kind, edge + side*.8, z + d, yaw, rng, b + .8)
+    label = rng.choice(['dynamic', 'static', 'persongroup', ''], p=[.2, .15, .15, .5])
+    if not label: return things
+    if label == 'persongroup': parts = [p for d in (.6, -.5, .1) for p in _person(rng, x + d, z + 6 - abs(d))]
+    else:
+        w, h, length = (.3, 1.1, .5) if label == 'dynamic' else (.25, .5, 1.6)
+        parts = _box((x - w, x + w), (0, h), (z + 5, z + 5 + length), _clothes(rng)['l'])
+    return [*things, _thing(label, abs(x), z + 5, parts)]
+
 @lru_cache(1024)
 def _cell(city, sequence, seed, index):
-    "All that stands still on one stretch of the street."
+    "All that stands still on one stretch of the street, and what lies on the road."
     style, z, things = _style(city, sequence, seed), index*_CELL, []
     rng = np.random.default_rng([style.key, index + 1000])
     for side, (line, grass, kerb) in ((-1, _LEFT), (1, _RIGHT)):
-        b, edge, lot = abs(line), kerb + side*.4, rng.choice(['house', 'wall', 'fence'], p=[.4, .3, .3])
-        back, cut = 9*(lot != 'house'), rng.choice((.45, .55, 1))
-        for a, e in ((0, cut), (cut, 1 - cut))[:1 + (cut < 1)]:
-            x = line + side*(rng.uniform(0, .8) + back)
-            things.append(_building(rng, style, x, z + a*_CELL, e*_CELL, side, b + 3 + back))
-        if back:
-            things += [_tree(rng, style, line + side*rng.uniform(2, 5), z + d, b + 3) for d in rng.uniform(0, _CELL, 3)]
-            things.append(_barrier(lot, rng, line, z, _CELL, side, b))
-        for bush, u in enumerate(rng.uniform(-10, 11, 2)):
-            if u > 1: things.append(_tree(rng, style, (line + grass)/2, z + u, b - 1, bush))
-        for kind, d in zip(rng.permutation(['light', 'sign', 'lamp', 'sign', 'light']), rng.uniform(0, 6, 2) + (0, 6)):
-            things += _post(rng, style, edge, z + d, abs(edge), kind)
-        for d in rng.uniform(0, _CELL, 2):
-            kind, yaw = rng.choice(['bicycle', 'motorcycle']), side*rng.uniform(50, 90)
-            things += _bike(kind, edge + side*.8, z + d, yaw, rng, abs(edge) + .8)
-        x, what, color = edge + side*1.9, rng.random(), _clothes(rng)['l']
-        bin = _box((x - .3, x + .3), (0, 1.1), (z + 5, z + 5.5), color)
-        bench = _box((x - .25, x + .25), (0, .5), (z + 5, z + 6.6), color)
-        crowd = [p for d in (.6, -.5, .1) for p in _person(rng, x + d, z + 6 - abs(d))]
-        label, parts = ('dynamic', bin) if what < .4 else ('static', bench) if what < .7 else ('persongroup', crowd)
-        if rng.random() < .5: things.append(_thing(label, abs(x), z + 5, parts))
+        things += _lot(rng, style, z, side, line, grass) + _kerbside(rng, style, z, side, kerb + side*.4)
     if style.strip == 'parking' and rng.random() < .6:
         things += _vehicle(rng.choice(['car', 'truck'], p=[.7, .3]), 3.05, z + rng.uniform(0, 3), True, rng, 3.)
-    u, lid = rng.uniform(-5, 1), np.insert(_disc(rng.uniform(-4.5, 1), z + 8, .35), 1, .006, 1)[None]
-    patch = _panel(style.grounds[0]*rng.uniform(.82, .94), (u, u + 1), .005, (z + 1, z + rng.uniform(3, 9)))
-    things.append(_thing('road', 98, z, [patch, _Part(lid, style.grounds[0]*.7, False)]))
-    zebra = _panel((226, 226, 222), (a := np.arange(-5., 2., .9), a + .5), .01, (z + 2., z + 5.2))
-    return things + [_thing('road', 97, z, [zebra])]*(index % 4 == 1)
+    asphalt, u, bars = style.grounds[0], rng.uniform(-5, 1), np.arange(-5., 2., .9)
+    lid = np.insert(_disc(rng.uniform(-4.5, 1), z + 8, .35), 1, .006, 1)[None]
+    patch = _panel(asphalt*rng.uniform(.82, .94), (u, u + 1), .005, (z + 1, z + rng.uniform(3, 9)))
+    zebra = [_panel((226, 226, 222), (bars, bars + .5), .01, (z + 2., z + 5.2))]*(index % 4 == 1)
+    return [*things, _thing('road', 98, z, [patch, _part(lid, asphalt*.7, False), *zebra])]
 
 @lru_cache(4096)
 def _actor(city, sequence, seed, lane, index, phase):
@@ -391,46 +382,41 @@ def _actor(city, sequence, seed, lane, index, phase):
     else: things = _vehicle(kind, x, 0, speed > 0, rng, abs(x)) if kind != '-' else []
     return place, things
 
-# %% ../nbs/02_toycity.ipynb #554df07c
+# %% ../nbs/02_toycity.ipynb #90d6a54a
 _NEAR, _FAR, _EYE, _ZOOM, _HORIZON = 1., 110., 1.6, .85, .44  # metres; focal length / width; share of the height
 
 def _ground(style, here):
     "Road, sidewalk, rails, grass: strips that run from the camera to the horizon."
     z, white = here + np.geomspace(_NEAR, _FAR*1.3, 24), (228, 228, 224)
     asphalt, pavement, grass, bed, lot = style.grounds
-    def strip(a, b, color, y=.01, solid=False):
-        rim = np.stack(np.broadcast_arrays(np.repeat((a, b), 24), y, np.r_[z, z[::-1]]), -1)
-        return _Part(rim[None], color, solid)
     (_, grass0, kerb0), (_, grass1, kerb1) = _LEFT, _RIGHT
     inner = 2.2 if style.strip == 'sidewalk' else kerb1
     marks, slabs = here//6*6 + np.arange(0, 96, 6.), here//1.5*1.5 + np.arange(0, 45, 1.5)
-    lines = [strip(-5.1, -4.98, white), strip(1.86, 1.98, white),
-             _panel(white, (-1.78, -1.62), .01, (marks, marks + 3))]
-    slab = lambda a, b, k: [_panel(pavement*.86, (a, b), .01, (slabs, slabs + .06)),
-                            strip((a + b)/2, (a + b)/2 + .06, pavement*.88),
-                            strip(k - .14, k + .14, pavement*1.15)]
+    def strip(a, b, color, y=.01, solid=False):
+        rim = np.stack(np.broadcast_arrays(np.repeat((a, b), 24), y, np.r_[z, z[::-1]]), -1)
+        return _part(rim[None], color, solid)
+    def sidewalk(a, b, kerb):
+        joints = _panel(pavement*.86, (a, b), .01, (slabs, slabs + .06))
+        return 'sidewalk', a, b, pavement, [joints, strip(kerb - .14, kerb + .14, pavement*1.15)]
+    lines = [strip(-5.1, -4.98, white), strip(1.86, 1.98, white), _panel(white, (-1.78, -1.62), .01, (marks, marks + 3))]
     rails = [strip(x, x + w, c) for x in (-7.45, -6.0) for w, c in ((.2, bed*.7), (.09, _METAL*1.3))]
-    rows = [('terrain', -70, 70, grass, []), ('road', kerb0, inner, asphalt, lines),
-            ('rail track', -8., -5.25, bed, rails),
-            *(('sidewalk', a, b, pavement, slab(a, b, k)) for a, b,
-              k in ((grass0, kerb0, kerb0), (inner, grass1, inner)))]
-    bays = [_panel(white, (2.1, 4.), .01, (marks, marks + .12))]
-    rows += dict(parking=[('parking', 2.05, 4.05, lot, bays)],
-                 terrain=[('terrain', 2.05, 4.05, grass, [])]).get(style.strip, [])
+    bays = [_panel(white, (2.1, 4.), .01, (marks, marks + .12))]*(style.strip == 'parking')
+    rows = [('terrain', -70, 70, grass, []), ('road', kerb0, inner, asphalt, lines), ('rail track', -8., -5.25, bed, rails),
+            sidewalk(grass0, kerb0, kerb0), sidewalk(inner, grass1, inner)]
+    if inner == kerb1: rows.append((style.strip, 2.05, 4.05, lot if bays else grass, bays))
     return [_thing(label, 99, here, [strip(a, b, color, 0, True), *details]) for label, a, b, color, details in rows]
 
 @lru_cache(64)
 def _skyline(city, sequence, seed):
-    "What closes the view at the end of the street: houses, a tower, trees."
+    "What closes the view at the end of the street: a tower, houses, trees."
     style = _style(city, sequence, seed)
-    rng, tile, wall = np.random.default_rng([style.key, 7]), _rgb('130 78 62')[0], _rgb('196 184 166')[0]
+    rng, colors = np.random.default_rng([style.key, 7]), dict(w=(196, 184, 166), r=(98, 120, 116), k=_DARK, g=_GLASS*1.2)
     text = 'p 0 0 5 0 5 19 0 19 w|p -.4 19 5.4 19 2.5 33 r|p 1.8 14 3.2 14 3.2 16.6 1.8 16.6 k!'
-    tower = _stand(text, dict(w=wall, r=wall*(.5, .65, .7), k=_DARK), rng.uniform(-14, 10), 0)
-    things, windows = [_thing('building', 97.6, 0, tower)], ''.join(f'|l {a} {b} {a + 1} {b} 1.5 g!'
-                                                                    for a in (1, 3, 5, 7) for b in (2, 4.8))
+    things = [_thing('building', 97.6, 0, _stand(text, colors, rng.uniform(-14, 10), 0))]
+    windows = ''.join(f'|l {a} {b} {a + 1} {b} 1.5 g!' for a in (1, 3, 5, 7) for b in (2, 4.8))
     for x in np.arange(-90, 90, 9.):
-        w, h, colors = rng.uniform(8, 11), rng.uniform(6, 11), dict(w=rng.choice(style.walls)*.9,
-                                                                    r=tile*rng.uniform(.8, 1.1), g=_GLASS*1.2)
+        w, h = rng.uniform(8, 11), rng.uniform(6, 11)
+        colors |= dict(w=rng.choice(style.walls)*.9, r=np.array((130, 78, 62))*rng.uniform(.8, 1.1))
         house = f'p 0 0 {w} 0 {w} {h} 0 {h} w|p -.3 {h} {w + .3} {h} {w - 1.5} {h + 3} 1.5 {h + 3} r' + windows
         things.append(_thing('building', 97, 0, _stand(house, colors, x, 0)))
         if rng.random() < .5: things.append(_tree(rng, style, x + rng.uniform(0, 9), -1, 97))
@@ -452,21 +438,21 @@ def _scene(city, sequence, t, seed):
     rows.sort(key=lambda r: (-round(r[0].band), -r[0].z - r[1]))
     return [(thing, 0.) for thing in _ground(style, here)] + rows, here
 
-# %% ../nbs/02_toycity.ipynb #7036fc0a
+# %% ../nbs/02_toycity.ipynb #2379439f
 def _project(points, size, curve):
     "Points in metres [N,3] seen from the camera, as (x, y) in pixels [N,2]."
     z = np.maximum(points[:, 2], _NEAR)
     k = _ZOOM*size[1]/z
     return np.stack([size[1]/2 + k*(points[:, 0] + curve*z*z/2), _HORIZON*size[0] + k*(_EYE - points[:, 1])], -1)
 
-def _shade(points, starts, color, glow, style):
+def _shade(points, starts, paint, style):
     "The colour of each polygon in this light and haze: the sun on its face, its distance; RGB, a list of lists."
     a, b, c = points[starts], points[starts + 1], points[starts + 2]
     n = np.cross(b - a, c - a)
     n *= (np.where((n*a).sum(1) > 0, -1, 1)/(np.linalg.norm(n, axis=1) + 1e-9))[:, None]
-    color = color*np.where(glow, 1.1, style.ambient + style.sun*np.maximum(n @ style.to_sun, 0))[:, None]*style.tint
+    light = np.where(paint[:, 4] > 0, 1.1, style.ambient + style.sun*np.maximum(n @ style.to_sun, 0))
     far = 1 - np.exp(-np.maximum(a[:, 2:] - 5, 0)/style.haze)
-    return np.clip(color*(1 - far) + np.array(style.horizon)*far, 0, 255).astype(int).tolist()
+    return np.clip(paint[:, :3]*light[:, None]*style.tint*(1 - far) + style.horizon*far, 0, 255).astype(int).tolist()
 
 def _shadows(points, at, things, style, size):
     "How much light things leave on the ground: cast shadows, darkness under cars; float32 [H,W], 1 = full light."
@@ -479,11 +465,16 @@ def _shadows(points, at, things, style, size):
             cv2.fillConvexPoly(target, cv2.convexHull(xy[a:b]), value, 8, 4)
     return cv2.blur(cast, (k, k//2 | 1)).astype(np.float32)*cv2.blur(under, (2*k + 1, k))/255**2
 
+def _frame(x0, y0, x1, y1):
+    "A rectangle of pixels as an outline [4,1,2]."
+    return np.array([[(x0, y0)], [(x1, y0)], [(x1, y1)], [(x0, y1)]], np.int32)
+
 class _Canvas:
     "The ground truth as it is painted: labelIds, instanceIds and the polygons behind them."
-    def __init__(self, size):
-        self.labels, self.instances, self.objects, self.number = np.zeros(size,
-                                                                          np.uint8), np.zeros(size, np.uint16), [], {}
+    def __init__(self, size, background):
+        self.labels, self.instances = np.zeros(size, np.uint8), np.zeros(size, np.uint16)
+        self.objects, self.number = [], {}
+        self.draw(background, [_frame(0, 0, size[1] - 1, size[0] - 1)])
 
     def union(self, label, polygons, lo, hi):
         "Paint the union of `polygons` (in sixteenths of a pixel, within the pixels lo..hi) as one object."
@@ -505,31 +496,35 @@ class _Canvas:
             cv2.fillPoly(self.labels, [o], official.id)
             cv2.fillPoly(self.instances, [o], official.id*1000 + number if thing else official.id)
 
-def _paint(image, rows, style, here, size):
-    "Paint things onto the finer `image`; returns the canvas with the ground truth and the light on the ground."
-    (h, w), scale, things = size, image.shape[0]//size[0], [thing for thing, _ in rows]
-    points, corners, color, solid, glow = (np.concatenate(a) for a in list(zip(*things))[3:])
+    def drawing(self, image):
+        "All of it with its picture."
+        h, w = self.labels.shape
+        return Drawing(image, self.labels, self.instances, dict(imgHeight=h, imgWidth=w, objects=self.objects))
+
+def _paint(image, canvas, rows, style, here):
+    "Paint things onto the finer `image` and the canvas; returns the light on the ground."
+    size, (things, z) = canvas.labels.shape, zip(*rows)
+    h, w = size
+    scale, (points, corners, paint) = image.shape[0]//h, (np.concatenate(a) for a in list(zip(*things))[3:])
     at, first = (np.cumsum([0] + [len(a) for a in b]) for b in list(zip(*things))[3:5])  # first point, polygon
     ends = np.cumsum(corners)
     starts = ends - corners
-    points[:, 2] += np.repeat([z - here for _, z in rows], np.diff(at))
-    uv, paint = _project(points, size, style.curve), _shade(points, starts, color, glow, style)
+    points[:, 2] += np.repeat(np.array(z) - here, np.diff(at))
+    uv, colors = _project(points, size, style.curve), _shade(points, starts, paint, style)
     fine, crisp = np.round((uv*scale + (scale - 1)/2)*16).astype(np.int32), np.round(uv*16).astype(np.int32)
-    lo, hi = np.minimum.reduceat(uv, starts), np.maximum.reduceat(uv, starts)
-    deep = np.maximum.reduceat(points[:, 2], starts)
-    seen = (deep > _NEAR) & (hi > 0).all(1) & (lo < (w, h)).all(1)
+    lo, hi, solid = np.minimum.reduceat(uv, starts), np.maximum.reduceat(uv, starts), paint[:, 3] > 0
+    seen = (np.maximum.reduceat(points[:, 2], starts) > _NEAR) & (hi > 0).all(1) & (lo < (w, h)).all(1)
     seen &= ((hi - lo).max(1) > .7) & (solid | ((hi - lo).min(1) > .2))
-    drawn, solid = np.flatnonzero(seen & (color[:, 0] >= 0)), np.flatnonzero(seen & solid)
-    starts, ends, canvas = starts.tolist(), ends.tolist(), _Canvas(size)
-    d, s = np.searchsorted(drawn, first), np.searchsorted(solid, first)
+    drawn, solid = np.flatnonzero(seen & (paint[:, 0] >= 0)), np.flatnonzero(seen & solid)
+    starts, ends, d, s = starts.tolist(), ends.tolist(), np.searchsorted(drawn, first), np.searchsorted(solid, first)
     for i, thing in enumerate(things):
-        for q in drawn[d[i]:d[i + 1]].tolist(): cv2.fillPoly(image, [fine[starts[q]:ends[q]]], paint[q], 8, 4)
+        for q in drawn[d[i]:d[i + 1]].tolist(): cv2.fillPoly(image, [fine[starts[q]:ends[q]]], colors[q], 8, 4)
         mine = solid[s[i]:s[i + 1]]
         outlines = [crisp[starts[q]:ends[q]] for q in mine.tolist()]
         if outlines: canvas.union(thing.label, outlines, lo[mine].min(0), hi[mine].max(0))
-    return canvas, _shadows(points, at, things, style, size)
+    return _shadows(points, at, things, style, size)
 
-# %% ../nbs/02_toycity.ipynb #b3a80915
+# %% ../nbs/02_toycity.ipynb #20ae545d
 @lru_cache(1)
 def _noise(n=512):
     "A tile of smooth noise around 0 that repeats without a seam, float32 [n,n]."
@@ -571,7 +566,7 @@ _GRAIN = np.zeros(256, np.float32)  # how much the ground's texture shows, by la
 _GRAIN[[BY_NAME[n].id for n in ('road', 'sidewalk', 'terrain', 'parking', 'rail track')]] = .035, .045, .16, .05, .08
 
 def _develop(image, labels, style, here, light, t):
-    "From painted colours to a photo: ground texture, shadows, wet reflections, bloom, vignette, sensor noise."
+    "From painted colours to a photo: ground texture, shadows, wet reflections, vignette, sensor noise."
     (h, w), (x, z, edge, grain) = labels.shape, _lens(labels.shape)
     top = h - len(z)
     image, gain, fade = image.astype(np.float32), _GRAIN[labels[top:]], np.minimum(12/z, 1)
@@ -581,21 +576,17 @@ def _develop(image, labels, style, here, light, t):
         mirror = cv2.blur(cv2.resize(image[:top][::-1], (w, h - top)), (3, h//12))
         gloss = style.wet*np.where(gain > 0, 1 - .6*fade, 0)*np.clip(.8 + look(2.)*.4, 0, 1)
         image[top:] += (mirror - image[top:])*gloss[..., None]
-    small = cv2.resize(image, (w//4, h//4), interpolation=cv2.INTER_AREA)
-    image += cv2.resize(cv2.GaussianBlur(np.maximum(small - 190, 0)*.35, (0, 0), h/90), (w, h))
     return np.clip(image*edge + grain[t*37 % 64:, t*23 % 64:][:h, :w, None], 0, 255).astype(np.uint8)
 
-# %% ../nbs/02_toycity.ipynb #bbf1482a
+# %% ../nbs/02_toycity.ipynb #fc41c514
 def _camera_marks(size):
     "What every frame has alike, as (label, outline [N,1,2]): ego vehicle, rectification border, out of roi."
-    h, w = size
-    b, r, a = max(1, round(h/200)), max(2, round(h/100)), np.linspace(0, 1, 31)
-    bonnet = [*np.stack([a*(w - 1), h*(.985 - .06*np.sin(a*np.pi)**.45)], -1), (w - 1, h - 1), (0, h - 1)]
-    right, low = w - 1, h - 1
-    rims = (0, 0, r, low), (0, 0, right, b - 1), (0, h - b, right, low), (0, 0, b - 1, low), (w - b, 0, right, low)
-    return [('ego vehicle', np.round(bonnet).astype(np.int32)[:, None])] + [
-        (label, np.array([[(x0, y0)], [(x1, y0)], [(x1, y1)], [(x0, y1)]], np.int32))
-        for label, (x0, y0, x1, y1) in zip(('rectification border', *['out of roi']*4), rims)]
+    (h, w), a = size, np.linspace(0, 1, 31)
+    right, low, b, r = w - 1, h - 1, max(1, round(h/200)), max(2, round(h/100))
+    bonnet = [*np.stack([a*right, h*(.985 - .06*np.sin(a*np.pi)**.45)], -1), (right, low), (0, low)]
+    rims = (0, 0, right, b - 1), (0, h - b, right, low), (0, 0, b - 1, low), (w - b, 0, right, low)
+    return [('ego vehicle', np.round(bonnet).astype(np.int32)[:, None]),
+            ('rectification border', _frame(0, 0, r, low)), *(('out of roi', _frame(*rim)) for rim in rims)]
 
 def draw_frame(
     city: str,            # name of the city; it settles light, weather and palette
@@ -606,57 +597,48 @@ def draw_frame(
 ) -> Drawing:
     "Draw one frame and its ground truth; the same arguments always give the same pixels."
     h, w = size = tuple(map(int, size))
-    style, (rows, here) = _style(city, sequence, seed), _scene(city, sequence, t, seed)
-    image = cv2.resize(_sky(city, sequence, seed, size), (2*w, 2*h))
-    canvas, light = _paint(image, rows, style, here, size)
-    canvas.objects.insert(0, dict(label='sky', polygon=[[0, 0], [w - 1, 0], [w - 1, h - 1], [0, h - 1]]))
-    for target in (canvas.labels, canvas.instances): target[target == 0] = BY_NAME['sky'].id
-    marks = _camera_marks(size)
+    style, (rows, here), canvas = _style(city, sequence, seed), _scene(city, sequence, t, seed), _Canvas(size, 'sky')
+    image, marks = cv2.resize(_sky(city, sequence, seed, size), (2*w, 2*h)), _camera_marks(size)
+    light = _paint(image, canvas, rows, style, here)
     for lift, shade in ((0, .4), (h//64, .3)):
         cv2.fillPoly(image, [marks[0][1]*2 + (0, lift)], (style.walls[0]*shade).tolist())
     for label, outline in marks: canvas.draw(label, [outline])
     image = _develop(cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA), canvas.labels, style, here, light, t)
     image[canvas.labels == BY_NAME['rectification border'].id] = 0
-    return Drawing(image, canvas.labels, canvas.instances, dict(imgHeight=h, imgWidth=w, objects=canvas.objects))
+    return canvas.drawing(image)
 
-# %% ../nbs/02_toycity.ipynb #97cde2b3
+# %% ../nbs/02_toycity.ipynb #bc622d0e
 TOY_CITIES = dict(train=('ahornstadt', 'birkfeld', 'eichtal', 'kiefernau'), val=('lindental', 'weidenau'),
                   test=('erlenbach', 'tannhof'))
 _FEW = 3      # consecutive frames in a sequence of train and val; a test city is one long sequence
-_FORMAT = 1   # raise it when the drawing changes
+_FORMAT = 2   # raise it when the drawing changes
 
 def _plan(train, val, test):
     "Every frame as (split, city, sequence, t)."
     return [(split, cities[i % len(cities)], *divmod(i//len(cities), n if split == 'test' else _FEW))
             for (split, cities), n in zip(TOY_CITIES.items(), (train, val, test)) for i in range(n)]
 
-def _blank(d):
-    "The ground truth of a test frame: only what every frame has alike."
-    labels, (h, w) = np.minimum(d.label_ids, BY_NAME['out of roi'].id), d.label_ids.shape
-    objects = [o for o in d.polygons['objects'] if o['label'] in ('ego vehicle', 'rectification border')]
-    objects.insert(0, dict(label='out of roi', polygon=[[0, 0], [w - 1, 0], [w - 1, h - 1], [0, h - 1]]))
-    return d._replace(label_ids=labels, instance_ids=labels.astype(np.uint16),
-                      polygons=dict(d.polygons, objects=objects))
+def _blank(image):
+    "A test frame's ground truth, which only holds what every frame has alike, with its picture."
+    canvas = _Canvas(image.shape[:2], 'out of roi')
+    for label, outline in _camera_marks(image.shape[:2])[:2]: canvas.draw(label, [outline])
+    return canvas.drawing(image)
 
 def _write(path, data):
-    "Write an array as PNG, or else JSON, whole or not at all."
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + '.part')
+    "Write an array as PNG, or else JSON."
     png = isinstance(data, np.ndarray)
-    part.write_bytes(cv2.imencode('.png', data, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1] if png
-                     else json.dumps(data).encode())
-    os.replace(part, path)
+    data = cv2.imencode('.png', data, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1] if png else json.dumps(data).encode()
+    with whole_file(path) as part: part.write_bytes(data)
 
 def _write_frame(root, split, city, sequence, t, size, seed):
     "Draw one frame and write its five files, the picture last, unless it is there already."
-    name = f'{city}_{sequence:06}_{t:06}'
-    picture, truth = root/'leftImg8bit'/split/city/f'{name}_leftImg8bit.png', root/'gtFine'/split/city/f'{name}_gtFine_'
-    if picture.exists(): return
+    name = f'{split}/{city}/{city}_{sequence:06}_{t:06}'
+    picture = root/f'leftImg8bit/{name}_leftImg8bit.png'
+    if picture.exists() and (have := cv2.imread(str(picture))) is not None and have.shape[:2] == size: return
     d = draw_frame(city, sequence, t, size, seed)
-    if split == 'test': d = _blank(d)
-    for kind, data in (('labelIds.png', d.label_ids), ('instanceIds.png', d.instance_ids),
-                       ('polygons.json', d.polygons),
-                       ('color.png', ID_TO_COLOR[d.label_ids][..., ::-1])): _write(Path(f'{truth}{kind}'), data)
+    if split == 'test': d = _blank(d.image)
+    for kind, data in (('labelIds.png', d.label_ids), ('instanceIds.png', d.instance_ids), ('polygons.json', d.polygons),
+                       ('color.png', ID_TO_COLOR[d.label_ids][..., ::-1])): _write(root/f'gtFine/{name}_gtFine_{kind}', data)
     _write(picture, d.image[..., ::-1])
 
 def toy_city(
@@ -667,15 +649,14 @@ def toy_city(
 ) -> Path:                # the root, in the official layout
     "Draw the toy city, or reuse the one that is already there; what an interruption left undone is finished."
     root, wanted = Path(root), dict(format=_FORMAT, size=list(size), train=train, val=val, test=test, seed=seed)
-    manifest = root/'toycity.json'
-    have = json.loads(manifest.read_text()) if manifest.exists() else None
-    if have == dict(wanted, complete=True): return root
-    if have is None and any((root/d).exists() for d in ('leftImg8bit', 'gtFine')):
-        raise ValueError(f'{root} holds a data set that is not a toy city; give another folder')
-    if have and (diff := ', '.join(f'{k}={have.get(k)!r}, wanted {v!r}' for k,
-                                   v in wanted.items() if have.get(k) != v)):
-        raise ValueError(f'{root} holds another toy city ({diff}); give another folder, or delete this one')
-    _write(manifest, dict(wanted, complete=False))
+    manifest, cities = root/'toycity.json', {c for names in TOY_CITIES.values() for c in names}
+    if strange := {p.name for p in root.glob('[lg]*/*/*')} - cities:
+        raise ValueError(f'{root} holds other data, such as {min(strange)}; give another folder')
+    if manifest.exists():
+        have = json.loads(manifest.read_text())
+        if have == wanted: return root
+        other = ', '.join(f'{k}={have.get(k)!r}, wanted {v!r}' for k, v in wanted.items() if have.get(k) != v)
+        raise ValueError(f'{root} holds another toy city ({other}); give another folder, or delete this one')
     for row in tqdm(_plan(train, val, test), 'toy city', disable=None): _write_frame(root, *row, tuple(size), seed)
-    _write(manifest, dict(wanted, complete=True))
+    _write(manifest, wanted)
     return root

@@ -167,13 +167,14 @@ def read_history(
         with contextlib.suppress(json.JSONDecodeError): rows.append(json.loads(line))
     return rows
 
-# %% ../nbs/10_training.ipynb #6a4a9976
+# %% ../nbs/10_training.ipynb #81d0cbc1
 class State:
     "Everything that changes in training: weights, their average, optimizer, scaler, iteration, best mean IoU."
     def __init__(self, run: Run, machine: Machine):
         torch.manual_seed(run.seed)
         self.run, self.machine, self.iteration, self.best, self.seconds = run, machine, 0, -1., 0.
         model = build(run)
+        torch.manual_seed(run.seed + machine.rank)  # dropout differs between processes
         if machine.world > 1 and machine.device.type == 'cuda': model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
         self.model = model.to(machine.device, memory_format=torch.channels_last)
         self.average = _copy(self.model) if run.ema else self.model
