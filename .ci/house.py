@@ -2,9 +2,10 @@
 
 run NOTEBOOK ...  execute notebooks in place with JPEG figures, then clean them
 readme            write README.md from nbs/index.ipynb
+pictures DEMO     renew nbs/images from a finished `cityseg demo` (needs chromium)
 check             is README.md in sync, are committed outputs small and without absolute paths?
 """
-import os, re, subprocess, sys
+import os, re, subprocess, sys, tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,6 +50,20 @@ def readme_text():
             + re.sub(r'\n{3,}', '\n\n', text).strip() + '\n')
 
 
+def pictures(demo):
+    "The README's pictures: the demo's gif, and the inspector page as Chromium shows it."
+    import cv2
+    demo, images = Path(demo).resolve(), ROOT/'nbs'/'images'
+    images.mkdir(exist_ok=True)
+    (images/'timelapse.gif').write_bytes((demo/'timelapse.gif').read_bytes())
+    with tempfile.TemporaryDirectory() as tmp:
+        flags = ['--headless', '--no-sandbox', '--disable-gpu', '--hide-scrollbars', '--window-size=1280,800',
+                 '--disable-background-networking', '--virtual-time-budget=5000', f'--user-data-dir={tmp}/profile']
+        page = (demo/'inspector.html').as_uri()
+        subprocess.run(['chromium', *flags, f'--screenshot={tmp}/page.png', page], check=True, capture_output=True)
+        cv2.imwrite(str(images/'inspector.jpg'), cv2.imread(f'{tmp}/page.png'), [cv2.IMWRITE_JPEG_QUALITY, 88])
+
+
 def check():
     "Every fault of the house that nbdev does not look for."
     faults = [] if (ROOT/'README.md').read_text(encoding='utf-8') == readme_text() else [
@@ -65,5 +80,6 @@ if __name__ == '__main__':
     verb, *rest = sys.argv[1:] or ['help']
     if verb == 'run': run(rest or NBS)
     elif verb == 'readme': (ROOT/'README.md').write_text(readme_text(), encoding='utf-8')
+    elif verb == 'pictures': pictures(*rest)
     elif verb == 'check': sys.exit('\n'.join(check()) or 0)
     else: sys.exit(__doc__)
