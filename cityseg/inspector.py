@@ -226,7 +226,7 @@ class _Screen(W.GridBox):
         self.held = False
         self._show()
 
-# %% ../nbs/13_inspector.ipynb #063bf10c
+# %% ../nbs/13_inspector.ipynb #65f49bfd
 class Inspector(_Screen):
     "Frames, their ground truth and predictions, in a live notebook."
     def __init__(self,
@@ -248,7 +248,7 @@ class Inspector(_Screen):
         w.index.layout.display = None if by.endswith(' of') else 'none'
         self.scored |= by != 'name'
         found = [n for n in self.frames if w.search.value.lower() in n.lower()]
-        looks = {n: self.score(n) if self.scored else Look() for n in tqdm(found, desc='score', leave=False, disable=None)}
+        looks = {n: self.score(n) if self.scored else Look() for n in tqdm(found, 'score', leave=False, disable=None)}
         names, now, self.held = order(looks, by, index), w.frame.value, True  # held: new options select the first one
         w.frame.options = [(f'{_percent(_key(looks[n], by, index)):\u2007>5}  {n}', n) for n in names]
         w.frame.value, self.held = now if now in names else names[0] if names else None, False

@@ -107,7 +107,7 @@ def install_missing() -> list:  # of requirements
         if missing: subprocess.run([sys.executable, *'-m pip install -q -c'.split(), str(file), *missing], check=True)
     return missing
 
-# %% ../nbs/14_kernels.ipynb #3f825705
+# %% ../nbs/14_kernels.ipynb #9fc84440
 def kernel_folder(name) -> Path:  # `name`: a folder, or the name of one in kaggle/, such as train
     "The folder of a kernel."
     ours = Path(cityseg.__file__).parent.parent/'kaggle'
@@ -116,12 +116,11 @@ def kernel_folder(name) -> Path:  # `name`: a folder, or the name of one in kagg
     known = ', '.join(sorted(p.parent.name for p in ours.glob(f'*/{METADATA}')))
     raise FileNotFoundError(f'no kernel {str(name)!r}; there are: {known}; or give a folder that holds a {METADATA}')
 
-def _metadata(folder):
-    "The metadata of a kernel folder without a fault; one error names all of them."
-    if faults := check_kernel(folder): raise ValueError('\n'.join(map(str, faults)))
-    return json.loads((folder/METADATA).read_text(encoding='utf-8'))
+def _refuse(faults):
+    "Raise one error that names every fault, if there is one."
+    if faults := [str(f) for f in faults]: raise ValueError('\n'.join(faults))
 
-# %% ../nbs/14_kernels.ipynb #fe6c748a
+# %% ../nbs/14_kernels.ipynb #c3dc6782
 _SLOT = "WHEEL, CODE = '', ''"  # the line of a kernel's first code cell that is filled in
 
 def build_kernel(
@@ -133,16 +132,17 @@ def build_kernel(
 ) -> Path:            # `out`
     "Write a kernel folder that is ready to push: owner, data sets and the code itself filled in, and checked."
     source, out = kernel_folder(name), Path(out)
-    meta, (wheel, code) = _metadata(source), _wheel()
+    _refuse(check_kernel(source))
+    meta = json.loads((source/METADATA).read_text('utf-8').replace(PLACEHOLDER, owner or PLACEHOLDER))
     if data: meta['dataset_sources'] = [data] if isinstance(data, str) else list(data)
     if accelerator: meta['machine_shape'] = accelerator
-    notebook = (source/meta['code_file']).read_text(encoding='utf-8')
+    _refuse(Fault(source/METADATA, *f) for f in _metadata_faults(meta))
+    notebook, (wheel, code) = (source/meta['code_file']).read_text('utf-8'), _wheel()
     if notebook.count(_SLOT) != 1: raise ValueError(f'{meta["code_file"]}: write {_SLOT} once, as in kaggle/train')
     filled = notebook.replace(_SLOT, f"WHEEL, CODE = '{wheel}', '{base64.b64encode(code).decode()}'")
-    named = json.dumps(meta, indent=2).replace(PLACEHOLDER, owner or PLACEHOLDER)
-    for file, text in ((METADATA, named), (meta['code_file'], filled)):
+    for file, text in ((METADATA, json.dumps(meta, indent=2)), (meta['code_file'], filled)):
         with whole_file(out/file) as part: part.write_text(text, encoding='utf-8')
-    _metadata(out)
+    _refuse(check_kernel(out))
     return out
 
 # %% ../nbs/14_kernels.ipynb #5e519094
@@ -178,11 +178,11 @@ def push_kernel(
         built = build_kernel(name, tmp, owner or kaggle_user(), data, accelerator)
         return _pushed(_kaggle('kernels', 'push', '-p', str(built)))
 
-# %% ../nbs/14_kernels.ipynb #f59df382
+# %% ../nbs/14_kernels.ipynb #721bffd6
 def _kernel_id(name):
     "owner/slug of a kernel, given as such or as the name of a folder in kaggle/."
     if '/' in str(name) and not Path(name).is_dir(): return str(name)
-    return _metadata(kernel_folder(name))['id'].replace(PLACEHOLDER, kaggle_user())
+    return json.loads((kernel_folder(name)/METADATA).read_text('utf-8'))['id'].replace(PLACEHOLDER, kaggle_user())
 
 def kernel_status(name) -> tuple:  # `name`: owner/slug, or a name in kaggle/
     "State of a kernel's latest session ('queued', 'running', 'complete', 'error', ...), and the server's message."
