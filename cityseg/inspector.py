@@ -122,7 +122,7 @@ def order(
     sign = -1 if by == 'largest share of' else 1
     return sorted(looks, key=lambda n: (by != 'name' and np.nan_to_num(sign*_key(looks[n], by, index), nan=np.inf), n))
 
-# %% ../nbs/13_inspector.ipynb #f2910cbd
+# %% ../nbs/13_inspector.ipynb #55c0cb72
 def _jpeg(image):
     "JPEG bytes of an RGB picture, colours at full resolution."
     how = [cv2.IMWRITE_JPEG_QUALITY, 90, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
@@ -137,10 +137,11 @@ def _entry(name, look):
     text = lambda data: base64.b64encode(data).decode()
     numbers = lambda values: [None if np.isnan(v) else round(float(v), 5) for v in values]
     label, pred = (ids if ids is None else text(_pack(ids)) for ids in look[1:3])
-    return dict(name=name, note=look.note, photo=text(_jpeg(look.image)), label=label, pred=pred, h=len(look.image),
-                w=len(look.image[0]), iou=numbers(look.iou), share=numbers(look.share), miou=numbers([look.miou])[0])
+    photo = 'data:image/jpeg;base64,' + text(_jpeg(look.image))
+    return dict(name=name, note=look.note, photo=photo, label=label, pred=pred, h=len(look.image), w=len(look.image[0]),
+                iou=numbers(look.iou), share=numbers(look.share), miou=numbers([look.miou])[0])
 
-# %% ../nbs/13_inspector.ipynb #2c34a273
+# %% ../nbs/13_inspector.ipynb #ff9e7bf1
 def inspect_html(
     frames,             # list of `Frame`
     predictions,        # {frame name: labelId PNG}, a folder of them, a model (RGB -> trainIds), or None
@@ -151,7 +152,8 @@ def inspect_html(
     if not frames: raise ValueError('no frames to inspect; frames(root, split) lists those of a split')
     predict = _predictor(predictions)
     entries = [_entry(f.name, look(f, predict, size)) for f in tqdm(frames, desc='inspect', disable=None)]
-    data = json.dumps(dict(views=VIEWS, classes=[dict(name=c.name, color=c.color) for c in CLASSES], frames=entries))
+    views = [*VIEWS, 'side by side']
+    data = json.dumps(dict(views=views, classes=[dict(name=c.name, color=c.color) for c in CLASSES], frames=entries))
     page = (files('cityseg')/'inspector.html').read_text('utf-8').replace('{{DATA}}', data.replace('<', r'\u003c'))
     with whole_file(out) as part: part.write_text(page, encoding='utf-8')
     return Path(out)

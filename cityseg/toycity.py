@@ -46,12 +46,14 @@ def _thing(label, band, z, parts):
     points, paint = zip(*parts)
     return _Thing(label, band, z, np.concatenate([p.reshape(-1, 3) for p in points]), corners, np.concatenate(paint))
 
-# %% ../nbs/02_toycity.ipynb #0f5681d4
+# %% ../nbs/02_toycity.ipynb #2119acf0
 def _rect(*axes):
     "Rectangles [K,4,3] from x, y, z, two of which are (low, high) pairs; numbers or arrays [K]."
     corners = iter(((0, 1, 1, 0), (0, 0, 1, 1)))
     values = [v for a in axes for v in ([a[i] for i in next(corners)] if isinstance(a, tuple) else [a]*4)]
-    return np.stack(np.broadcast_arrays(*values), -1).reshape(-1, 3, 4).swapaxes(1, 2)
+    out = np.empty((np.broadcast(*values).size, 12))
+    for i, v in enumerate(values): out[:, i] = v
+    return out.reshape(-1, 3, 4).swapaxes(1, 2)
 
 def _panel(color, *axes, glow=False): return _part(_rect(*axes), color, False, glow)
 def _poly(*points): return np.array([points], float)
@@ -86,7 +88,7 @@ def _stand(text, colors, x, z, yaw=90, scale=1.):
     return [_part((shape @ turn + (x, 0, z))[None], colors.get(key[0], -1), key[-1] != '!', key[0].isupper())
             for shape, key in _outlines(text)]
 
-# %% ../nbs/02_toycity.ipynb #da2a9a93
+# %% ../nbs/02_toycity.ipynb #f061bd3b
 _SKIES = dict(  # zenith, horizon, tint, sun, ambient, haze (m), cloud cover, wetness, share of lit windows
     clear=((76, 136, 212), (212, 230, 240), (1.05, 1., .93), .52, .78, 330, .4, 0, 0),
     overcast=((150, 160, 172), (226, 228, 230), (.97, .99, 1.), .12, .9, 230, .8, 0, .05),
@@ -111,14 +113,14 @@ def _style(city, sequence, seed):
     weather, leaf, conifers = _TOWNS.get(city) or list(_TOWNS.values())[town.integers(len(_TOWNS))]
     sun = np.array([rng.choice((-1, 1))*rng.uniform(.4, .8), .4 if weather == 'dusk' else rng.uniform(.9, 1.3),
                     rng.uniform(-.8, .1)])
-    sky = {k: np.array(v) for k, v in zip('zenith horizon tint sun ambient haze cover wet lit'.split(), _SKIES[weather])}
-    return SimpleNamespace(**sky, to_sun=sun/np.linalg.norm(sun), leaf=np.array(leaf, float), conifers=conifers,
+    sky = zip('zenith horizon tint sun ambient haze cover wet lit'.split(), map(np.array, _SKIES[weather]))
+    return SimpleNamespace(**dict(sky), to_sun=sun/np.linalg.norm(sun), leaf=np.array(leaf, float), conifers=conifers,
                            walls=_WALLS[town.permutation(len(_WALLS))[:6]], curve=rng.uniform(-.0035, .0035),
                            grounds=_GROUNDS*town.uniform(.88, 1.12, (5, 1)) + town.uniform(-9, 9, (5, 3)),
                            strip=rng.choice(['parking', 'terrain', 'sidewalk']), key=int(rng.integers(2**31)))
 
-# %% ../nbs/02_toycity.ipynb #0d08109b
-_GLASS, _DARK, _METAL = np.array((52, 66, 80.)), np.array((26, 26, 30.)), np.array((118, 121, 125.))
+# %% ../nbs/02_toycity.ipynb #e0619beb
+_GLASS, _DARK, _METAL, _BRICK = _rgb('52 66 80 26 26 30 118 121 125 130 78 62')
 _KINDS = dict(  # width, radius and places of wheels, panes (strips of the profile), profile from the rear: z y ...
     car=(1.8, .35, (.85, 3.4), (2, 4), '0 .3 0 .86 .3 .98 .85 1.44 2.3 1.48 3.1 1 4.15 .8 4.3 .3'),
     truck=(2.5, .52, (1.3, 2.4, 6.9), (5,), '0 .75 0 3.6 5.9 3.6 6 3.3 6.6 3.2 7.8 2.8 8.1 1.6 8.2 .5'),
@@ -126,49 +128,49 @@ _KINDS = dict(  # width, radius and places of wheels, panes (strips of the profi
     train=(2.4, 0, (), (1, 5), '0 .3 0 1.25 .9 2.9 1.3 3.45 24.7 3.45 25.1 2.9 26 1.25 26 .3'))
 _TRIM = dict(  # s(ide), or across the f(ace), R(ear) or F(ront), both halves: from, to, low, high, colour, step of bars
     car='s .9 1.95 1.02 1.36 g|s 2.05 2.75 1.02 1.33 g|f 0 1 .3 .46 b|f .03 .2 .66 .8 L|F .25 .75 .5 .68 k',
-    truck='s 0 5.9 1 3.6 x|s .6 5.6 1.05 3.5 X .8|s 0 5.9 1 1.14 r|s 5.9 6.1 .6 3.3 k|s 6.8 7.7 1.75 2.6 g|'
+    truck='s 0 5.9 1 3.6 x|s .6 5.6 1.05 3.5 X .8|s 0 5.9 1 1.14 r|s 6.8 7.7 1.75 2.6 g|'
           'R 0 1 1 3.6 X|R .48 .52 1.06 3.5 k|R 0 1 .78 1 y|F .1 .9 .75 1.35 k|f .02 .18 .8 .98 L',
-    bus='s .3 10.6 1.25 2.5 g|s 1.7 10 1.25 2.5 b 1.5|s .3 10.7 .45 .7 w|R .08 .92 1.45 2.45 g|F .08 .92 .95 2.45 g|'
-        'f .25 .75 2.52 2.8 A|f .1 .9 .45 .75 b|f .04 .14 .8 1.2 L',
-    train='s .6 25.4 1.3 2.55 g|s .2 25.8 2.6 3 w|s .1 25.9 .3 .62 k|s 2 24.5 1.3 2.55 w 1.75|s 8.2 17.7 .4 3.4 k 8.8|'
-          's 4.2 5.4 .5 2.5 X|s 12 13.2 .5 2.5 X|s 20 21.2 .5 2.5 X|f .06 .94 .35 .6 k|f .1 .24 .8 .98 L|f .3 .7 .95 1.2 A')
+    bus='s .3 10.6 1.25 2.5 g|s 1.7 10 1.25 2.5 b 1.5|s .3 10.7 .45 .7 w|f .08 .92 1.2 2.45 g|f .25 .75 2.52 2.8 A|'
+        'f .1 .9 .45 .75 b|f .04 .14 .8 1.15 L',
+    train='s .6 25.4 1.3 2.55 g|s .2 25.8 2.6 3 w|s .1 25.9 .3 .62 k|s 2 24.5 1.3 2.55 w 1.75|'
+          's 4.2 5.4 .5 2.5 X|s 12 13 .5 2.5 X|s 20 21 .5 2.5 X|f .06 .94 .35 .6 k|f .1 .24 .8 1 L|f .3 .7 .9 1.2 A')
 _PAINT = dict(car=_rgb('178 30 34 36 70 140 205 207 212 46 48 54 232 230 224 84 110 96 150 100 62 110 120 132'),
               truck=_rgb('236 236 230 214 128 48 70 96 150 128 140 90'), bus=_rgb('236 184 40 206 62 44 228 120 40'),
               train=_rgb('186 36 46 28 116 104 54 76 150'), cargo=_rgb('232 232 226 196 60 50 60 110 150 220 190 80'))
 
-def _trim(kind, color, cargo, away, tall, near, across, along, z):
-    "The panels of a vehicle: on its side (at x = near, if it can be seen), then on the face that we see."
+def _trim(kind, color, cargo, away, near, face):
+    "Panels on a vehicle's side (x = near), if we see it, and on the face that we see (z = face)."
+    width, last = _KINDS[kind][0], cargo*.88 if kind == 'truck' else color*1.25
     colors = dict(b=color*.8, g=_GLASS, k=_DARK*1.3, w=(238, 234, 222), x=cargo, r=(190, 40, 40), y=(235, 215, 60),
-                  X=cargo*.88 if kind == 'truck' else color*1.25, A=(255, 176, 40),
-                  L=(214, 24, 30) if away else (255, 250, 226))
+                  X=last, A=(255, 176, 40), L=(214, 24, 30) if away else (255, 250, 226))
     for where, a, b, low, high, key, *step in map(str.split, _TRIM[kind].split('|')):
-        a, b, y = float(a), float(b), (float(low)*tall, float(high)*tall)
+        a, b, y = float(a), float(b), (float(low), float(high))
         if step: b = (a := np.arange(a, b, float(step[0]))) + .12
-        if where == 's' and near is not None: yield _panel(colors[key], near, y, (along(a), along(b)))
-        if where == 'f' or where == 'FR'[away]:
-            left, right = across(np.array((a, 1 - b))), across(np.array((b, 1 - a)))
-            yield _panel(colors[key], (left, right), y, z - .02, glow=key in 'LA')
+        if where == 's' and near: yield _panel(colors[key], near, y, (a, b))
+        if where in 'f' + 'FR'[away]:
+            left, right = width*(np.array((a, 1 - b)) - .5), width*(np.array((b, 1 - a)) - .5)
+            yield _panel(colors[key], (left, right), y, face, glow=key in 'LA')
 
 def _vehicle(kind, x, z, away, rng, band):
     "A car, truck, bus or train that stands at z and beyond, seen from behind or coming towards us."
     width, r, wheels, panes, profile = _KINDS[kind]
     p, color, cargo = _rgb(profile, 2), *(rng.choice(_PAINT[k]) for k in (kind, 'cargo'))
-    low, high, length, tall = x - width/2, x + width/2, p[-1, 0], rng.uniform(.96, 1.18) if kind == 'car' else 1
-    (near, eps), aside = (low, -.01) if x > 0 else (high, .01), abs(x) > width/2   # no side is seen right before us
-    along = (lambda a: z + a) if away else (lambda a: z + length - a)
-    p = np.stack([along(p[:, 0]), p[:, 1]*tall], -1)
-    hull = [_part(_poly(*((u, y, v) for u, (v, y) in zip((low, high, high, low), (a, a, b, b)))),
+    half, length, tall = width/2, p[-1, 0], rng.uniform(.96, 1.18) if kind == 'car' else 1
+    near, face, ahead = half*(-np.sign(x))*(abs(x) > half), 0 if away else length, 1 if away else -1
+    hull = [_part(_poly(*((u, y, v) for u, (v, y) in zip((-half, half, half, -half), (a, a, b, b)))),
                   _GLASS if i in panes else color) for i, (a, b) in enumerate(zip(p, p[1:]))]  # strips across the body
-    hull = hull[::-1] if away else hull                                          # far ones first, then its side
-    hull += [_part(_poly(*((near, y, v) for v, y in p)), color)]*aside
-    left = np.array((low + .1, high - .38))
-    parts = _box((low + .12, high - .12), (.08, .6), (z + .15, z + length - .2), _DARK) + hull
-    parts += [_part(_rect((left, left + .28), (0, .5), z + .1), _DARK)]
-    parts += [_part(_poly(*((near + 2*eps, v, u) for u, v in _disc(along(a), r, r*share))), tone, share == 1)
-              for a in wheels*aside for share, tone in ((1, _DARK), (.55, _METAL*1.2))]
-    parts += _trim(kind, color, cargo, away, tall, near + eps if aside else None, lambda a: low + a*width, along, z)
-    plate = _part(_rect((x - .26, x + .26), (.5, .62), z - .04), (236, 236, 226))
-    return [_thing(kind, band, z, parts)] + [_thing('license plate', band, z - .01, [plate])]*(kind != 'train')
+    tyres = np.array((.1 - half, half - .38))
+    parts = [_part(_rect((.12 - half, half - .12), (.08, .8), face), _DARK),
+             _part(_rect((tyres, tyres + .28), (0, .5), face), _DARK), *hull[::-ahead]]          # far ones first
+    if near:  # its side can be seen: not so right before us
+        parts.insert(0, _part(_rect(near*.9, (.08, .8), (.15, length - .2)), _DARK))
+        parts.append(_part(_poly(*((near, y, v) for v, y in p)), color))
+        parts += [_part(_poly(*((near*1.02, v, u) for u, v in _disc(a, r, r*share))), tone, share == 1)
+                  for a in wheels for share, tone in ((1, _DARK), (.55, _METAL*1.2))]
+    parts += _trim(kind, color, cargo, away, near*1.01, face - .02*ahead)
+    plate = [_part(_rect((-.26, .26), (.5, .62), face - .04*ahead), (236, 236, 226))]
+    return [_thing(label, band, z - .01*i, [(points*(1, tall, ahead) + (x, 0, z + face), paint) for points, paint in q])
+            for i, (label, q) in enumerate(((kind, parts), ('license plate', plate))[:1 + (kind != 'train')])]
 
 # %% ../nbs/02_toycity.ipynb #c2ba571c
 _BIKES = dict(
@@ -203,7 +205,7 @@ def _bike(kind, x, z, yaw, rng, band, rider=False):
     return [_thing(label, band, z - .01*i, _stand(text, colors, x, z - .02*i, yaw))
             for i, (label, text) in enumerate(forms)]
 
-# %% ../nbs/02_toycity.ipynb #9aa0fb00
+# %% ../nbs/02_toycity.ipynb #770daca9
 def _tree(rng, style, x, z, band, bush=False):
     "A tree, a conifer or a bush: a trunk and ragged blobs of leaves or rows of twigs, from dark to sunlit."
     leaf, conifer, u = style.leaf + rng.integers(-24, 34, 3), not bush and rng.random() < style.conifers, rng.uniform
@@ -212,10 +214,10 @@ def _tree(rng, style, x, z, band, bush=False):
     trunk = [] if bush else _stand(f'l 0 0 0 {h} .3 b|l .09 0 .09 {h} .1 d!', dict(b=bark, d=bark*.75), x, z)
     n = 16 if conifer else 12 if bush else 30
     if conifer:  # rows of twigs, each with a sunlit half
-        row, lit = np.arange(n)//2, np.arange(n) % 2
-        k, width = .6 + .07*row + .12*lit, r*.75*(1 - row/9)*u(.9, 1.1, n//2).repeat(2)
-        xs = x + width[:, None]*np.where(lit[:, None], (-.8, -.5, -.2, 0), (-1, 0, 1, 0))
-        ys = 1.2 + ((h + 1.4)*row/7)[:, None] + np.where(lit[:, None], (.1, .05, 0, 1.9), (0, -.2, 0, 2))
+        row, lit = np.divmod(np.arange(n)[:, None], 2)
+        k, width = (.6 + .07*row + .12*lit)[:, 0], r*.75*(1 - row/9)*u(.9, 1.1, (n//2, 1)).repeat(2, 0)
+        xs = x + width*np.where(lit, (-.8, -.5, -.2, 0), (-1, 0, 1, 0))
+        ys = 1.2 + (h + 1.4)*row/7 + np.where(lit, (.1, .05, 0, 1.9), (0, -.2, 0, 2))
     else:
         k, a, b = np.linspace(.58, 1.3, n), u(0, 2*np.pi, n), np.linspace(0, 2*np.pi, 11)
         d, ragged = r*np.sqrt(u(0, 1, n))*(1.35 - .6*k), r*u(.26, .46, (n, 1))*u(.7, 1.15, (n, 11))
@@ -225,12 +227,13 @@ def _tree(rng, style, x, z, band, bush=False):
     crown = np.stack([xs, np.maximum(ys, .02), np.full(xs.shape, z)], -1)
     return _thing('vegetation', band, z, trunk + [_part(crown, leaf*k[:, None])])
 
-def _windows(style, x, side, y, z, w, h, frame):
-    "Windows [K] on a front at x, at heights y and places z: frame, panes, the sky in the glass, a bar."
-    rows = ((frame, -.16, h + .1, w/2 + .1), (_GLASS, 0, h, w/2),
-            (_GLASS*.5 + style.horizon*.3, h*.62, h, w/2), (frame, 0, h, .04))
-    return [_panel(color, x - side*.015*i, (y + low, y + high), (z - half, z + half))
-            for i, (color, low, high, half) in enumerate(rows, 1)]
+def _windows(style, x, side, y, z, w, h, frame, lit):
+    "Windows [K] on a front at x, at heights y and places z: frame, panes, the sky in the glass, a bar; light in some."
+    def layer(i, color, low, high, half, on=slice(None), glow=False):
+        return _panel(color, x - side*.015*i, (y[on] + low, y[on] + high), (z[on] - half, z[on] + half), glow=glow)
+    return [layer(1, frame, -.16, h + .1, w/2 + .1), layer(2, _GLASS, 0, h, w/2),
+            layer(3, _GLASS*.5 + style.horizon*.3, h*.62, h, w/2), layer(4, frame, 0, h, .04),
+            layer(5, (255, 208, 120), 0, h, w/2, lit, True)]
 
 def _roof(rng, x, side, z, length, h, wall):
     "A pitched roof with its gable, rows of tiles and a chimney."
@@ -242,8 +245,8 @@ def _roof(rng, x, side, z, length, h, wall):
             _part(_poly((x, h, z), (x + side*8, h, z), (mid, ridge, z)), wall*.96)]
 
 def _building(rng, style, x, z, length, side, band):
-    "A house whose front stands along the street at x: windows, a shop or a door, beams or balconies, a roof."
-    kind = rng.choice(['plaster', 'modern', 'timber', 'brick'], p=[.4, .25, .15, .2])
+    "A house whose front stands along the street at x: windows, perhaps a shop, beams or balconies, a roof."
+    kind, shop = rng.choice(['plaster', 'modern', 'timber', 'brick'], p=[.4, .25, .15, .2]), rng.random() < .5
     floors, tall, modern = rng.integers(2, 5), rng.uniform(2.9, 3.3), kind == 'modern'
     wall = np.array((232, 222, 200)) if kind == 'timber' else rng.choice(style.walls)*rng.uniform(.92, 1.06)
     h, zs, front, frame = .5 + tall*floors, (z, z + length), x - side*.01, np.minimum(wall*1.16 + 12, 250)
@@ -252,46 +255,38 @@ def _building(rng, style, x, z, length, side, band):
     if kind == 'brick': parts.append(_panel(wall*.86, front, (ys := np.arange(.5, h, .5), ys + .09), zs))
     parts += [_panel(wall*.72, front, (0, .55), zs), _panel(frame, front, (h - .35, h), zs)]
     w, hw, n = (2.4, 1.5, int(length/3.2)) if modern else (1.05, 1.65, int(length/2.5))
-    at, y = z + (np.arange(n) + .5)*length/n, .5 + np.arange(1, floors)*tall
-    columns, rows = np.tile(at, floors - 1), np.repeat(y + .9, n)
-    parts += _windows(style, x, side, rows, columns, w, hw, frame)
-    on = rng.random(len(rows)) < style.lit
-    rows, columns, beam, v = rows[on], columns[on], (92, 62, 46), at + length/n*.4
-    parts.append(_panel((255, 208, 120), x - side*.1, (rows, rows + hw), (columns - w/2, columns + w/2), glow=True))
-    if kind == 'timber': parts += [_panel(beam, front, (y - .1, y + .2), zs), _panel(beam, front, (.5, h), (v, v + .3))]
-    for b in y*modern: parts += _box((x, x - side*.7), (b - .1, b + .8), (z + .5, z + length*.45), wall*.8)
-    return _thing('building', band, z, parts + _ground_floor(rng, style, x, side, at, length/n*.4, w, hw, frame))
+    at, y = z + (np.arange(n) + .5)*length/n, .5 + np.arange(shop, floors)*tall
+    columns, rows, half, beam = np.tile(at, len(y)), np.repeat(y + .9, n), length/n*.4, (92, 62, 46)
+    parts += _windows(style, x, side, rows, columns, w, hw, frame, rng.random(len(rows)) < style.lit)
+    if kind == 'timber':
+        parts += [_panel(beam, front, (y - .1, y + .2), zs), _panel(beam, front, (.5, h), (at + half, at + half + .3))]
+    for b in y[1:]*modern: parts += _box((x, x - side*.7), (b - .1, b + .8), (z + .5, z + length*.45), wall*.8)
+    return _thing('building', band, z, parts + (_shop(rng, style, x, side, at, half) if shop else []))
 
-def _ground_floor(rng, style, x, side, at, half, w, hw, frame):
-    "Shop windows under an awning, or a door and windows, around the places `at`."
-    color, lit, (a, b) = _clothes(rng), style.lit > .3, (at[0] - half, at[-1] + half)
-    if rng.random() < .5:
-        awning = _poly((x, 2.8, a), (x, 2.8, b), (x - side*1.1, 2.35, b), (x - side*1.1, 2.35, a))
-        glass = (255, 226, 170) if lit else _GLASS*1.25
-        return [_panel(_DARK*1.8, x - side*.015, (.3, 2.7), (at - half - .1, at + half + .1)),
-                _panel(glass, x - side*.03, (.5, 2.6), (at - half, at + half), glow=lit),
-                _panel(color['a'], x - side*.05, (2.75, 3.2), (a, b)), _part(awning, color['s'])]
-    door = [_panel(c, x - side*r, (0, 2.5 - r), (at[0] - .7 + 2*r, at[0] + .7 - 2*r))
-            for c, r in ((frame, .03), (color['l'], .08))]
-    return _windows(style, x, side, np.full(len(at) - 1, 1.4), at[1:], w, hw, frame) + door
+def _shop(rng, style, x, side, at, half):
+    "Shop windows around the places `at`, a sign and an awning."
+    color, lit, (a, b) = rng.integers(30, 245, 3), style.lit > .3, (at[0] - half, at[-1] + half)
+    awning = _poly((x, 2.8, a), (x, 2.8, b), (x - side*1.1, 2.35, b), (x - side*1.1, 2.35, a))
+    return [_panel(_DARK*1.8, x - side*.015, (.3, 2.7), (at - half - .1, at + half + .1)),
+            _panel((255, 226, 170) if lit else _GLASS*1.25, x - side*.03, (.5, 2.6), (at - half, at + half), glow=lit),
+            _panel(color*.8, x - side*.05, (2.75, 3.2), (a, b)), _part(awning, color)]
 
-# %% ../nbs/02_toycity.ipynb #c62bb11e
+# %% ../nbs/02_toycity.ipynb #0542e50e
 def _barrier(kind, rng, x, z, length, side, band):
     "A wall of stones or a fence of pickets along the street."
-    h, zs, tone, u = rng.uniform(1.7, 2.5), (z, z + length), rng.uniform(.88, 1.1), rng.uniform
+    h, zs, u = rng.uniform(1.7, 2.5), (z, z + length), rng.uniform
     if kind == 'wall':
-        c = rng.choice(_rgb('168 152 130 150 84 68 148 148 146 190 178 150'))*tone
-        i, j = (a.ravel() for a in np.meshgrid(np.arange(int(length/.9)), np.arange(int(h/.36))))
+        c = rng.choice(_rgb('168 152 130 150 84 68 148 148 146 190 178 150'))*u(.88, 1.1)
+        i, j = np.indices((int(length/.9), int(h/.36))).reshape(2, -1)
         left, y = z + .03 + i*.9 + j % 2*.4, j*.36 + .03
         stones = _panel(c*u(.88, 1.12, (len(i), 1)), x - side*.02, (y, y + .31), (left, left + .83))
-        coping = _box((x - side*.06, x + side*.4), (h, h + .14), zs, c*1.12)
-        return _thing(kind, band, z, [*_box((x, x + side*.35), (0, h), zs, c*.8), stones, *coping])
-    a, rails, post = np.arange(z, z + length - .1, .32), np.array((.3, h - .4)), np.arange(z, z + length, 3.)
-    c = rng.choice(_rgb('130 94 62 58 74 66 232 230 222 70 72 78'))*tone
-    return _thing(kind, band, z, [  # labelled with its gaps
-        _part(_rect(x, (0, h), zs), -1), _panel(c*.8, x, (rails, rails + .12), zs),
-        _panel(c, x - side*.02, (.05, h), (a, a + u(.1, .2))),
-        _part(_rect(x - side*.03, (0, h + .12), (post, post + .22)), c*.9)])
+        parts = [*_box((x, x + side*.35), (0, h), zs, c*.8), stones, _panel(c*1.12, x - side*.06, (h - .1, h), zs)]
+    else:  # labelled with its gaps
+        a, rails = z + np.arange(0, length - .1, .32), np.array((.3, h - .4))
+        c = rng.choice(_rgb('130 94 62 58 74 66 232 230 222 70 72 78'))*u(.88, 1.1)
+        parts = [_part(_rect(x, (0, h), zs), -1), _panel(c*.8, x, (rails, rails + .12), zs),
+                 _panel(c, x - side*.02, (.05, h + .1*(np.arange(len(a)) % 8 == 0)), (a, a + u(.1, .2)))]
+    return _thing(kind, band, z, parts)
 
 _SIGNS = ('d 0 Y .54 r|d 0 Y .42 w!|l -.22 Y .22 Y .14 k!', 'd 0 Y .54 w|d 0 Y .46 b!|l -.26 Y .26 Y .15 w!',
           'd 0 Y .62 3 r|d 0 Y .42 3 w!|d 0 Y .14 9 k!', 'd 0 Y .6 4 w|d 0 Y .5 4 y!|d 0 Y .16 4 k!',
@@ -303,24 +298,21 @@ _LAMPS = dict(k=_DARK*1.2, e=_DARK*2, r=(200, 36, 40), w=(246, 246, 242), b=(28,
 def _post(rng, style, x, z, band, kind):
     "A pole with a traffic light, one or two traffic signs, or a street lamp."
     (h, w), to = dict(light=(3.3, .22), sign=(2.4, .17), lamp=(6.8, .22))[kind], -np.sign(x)
-    metal, heads = _METAL*rng.uniform(.75, 1.25), []
+    metal, heads, on = _METAL*rng.uniform(.75, 1.25), [], rng.integers(3)  # which lamp is on
     pole = f'l 0 0 0 {h} {w} m|l {-w/4} 0 {-w/4} {h} {w/3} n!|l 0 0 0 .5 {w*1.6} m'
     if kind == 'lamp':
-        pole += f'|l 0 {h} {to*1.7} {h + .3} .15 m|l {to*1.3} {h + .2} {to*2.1} {h + .34} .24 d'
-        pole += f'|l {to*1.35} {h + .1} {to*2.05} {h + .24} .14 L!'*int(style.lit > .1)
+        pole += f'|l 0 {h} {to*1.7} {h + .3} .15 m|l {to*1.3} {h + .2} {to*2.1} {h + .34} .24 '
+        pole += 'L' if style.lit > .1 else 'd'
     if kind == 'sign':
-        heads = [('sign', rng.choice(_SIGNS).replace('Y', y)) for y in ('2.6', '1.45')[:1 + (rng.random() < .4)]]
+        heads = [rng.choice(_SIGNS).replace('Y', y) for y in ('2.6', '1.45')[:rng.choice((1, 1, 2))]]
     if kind == 'light':
-        on, arm = rng.integers(3), int(rng.random() < .3)
-        pole += f'|l 0 {h} 0 {h + 1.6} .16 m|l 0 {h + 1.5} {to*1.9} {h + 1.7} .14 m'*arm
-        for u, v in ((0, h), (to*1.9, h + 1.6))[:1 + arm]:
-            lamps = (f'|d {u} {v - .72 + .44*i} .19 {key if i == on else "e"}!' for i, key in enumerate('GYR'))
-            heads.append(('light', f'l {u} {v - 1} {u} {v + .45} .58 e|l {u} {v - .96} {u} {v + .41} .5 k!' + ''.join(lamps)))
+        lamps = (f'|d 0 {2.58 + .44*i} .19 {key if i == on else "e"}!' for i, key in enumerate('GYR'))
+        heads = ['l 0 2.25 0 3.8 .64 e|l 0 2.3 0 3.75 .56 k!' + ''.join(lamps)]
     colors = dict(_LAMPS, m=metal, n=metal*1.2, d=metal*.7)
-    return [_thing('pole', band, z, _stand(pole, colors, x, z)),
-            *(_thing(f'traffic {name}', band, z - .02, _stand(text, colors, x, z - .05)) for name, text in heads)]
+    return [_thing('pole', band, z, _stand(pole, colors, x, z))] + [
+        _thing(f'traffic {kind}', band, z - .02, _stand(text, colors, x, z - .05)) for text in heads]
 
-# %% ../nbs/02_toycity.ipynb #6741f5f7
+# %% ../nbs/02_toycity.ipynb #a730bbb5
 _CELL = 12.   # metres of street that are furnished together
 _LEFT, _RIGHT = (-13.4, -10.4, -8.3), (9.4, 6.2, 4.2)  # building line, edge of the grass, kerb
 _LANES = (    # who, metres between slots, x, metres a frame, seen up to (m)
@@ -330,31 +322,27 @@ _LANES = (    # who, metres between slots, x, metres a frame, seen up to (m)
 
 def _lot(rng, style, z, side, line, grass):
     "What stands behind the sidewalk: houses, or gardens behind a wall or fence, and trees before it."
-    kind, cut, b, u = rng.choice(['house', 'wall', 'fence'], p=[.4, .3, .3]), rng.choice((.45, .55, 1)), abs(line), rng.uniform
-    back = 9*(kind != 'house')
-    things = [_building(rng, style, line + side*(u(0, .8) + back), z + a*_CELL, e*_CELL, side, b + 3 + back)
+    kind, cut = rng.choice(['house', 'wall', 'fence'], p=[.4, .3, .3]), rng.choice((.45, .55, 1))
+    back, band, u = 9*(kind != 'house'), abs(line), rng.uniform
+    things = [_building(rng, style, line + side*(u(0, .8) + back), z + a*_CELL, e*_CELL, side, band + 3 + back)
               for a, e in ((0, cut), (cut, 1 - cut)) if e]
-    if back:
-        things += [_tree(rng, style, line + side*u(2, 5), z + d, b + 3) for d in u(0, _CELL, 3)]
-        things.append(_barrier(kind, rng, line, z, _CELL, side, b))
-    green = enumerate(u(-10, 11, 2))
-    return things + [_tree(rng, style, (line + grass)/2, z + d, b - 1, bush) for bush, d in green if d > 1]
+    if back: things += [_barrier(kind, rng, line, z, _CELL, side, band)] + [
+        _tree(rng, style, line + side*u(2, 5), z + d, band + 3) for d in u(0, _CELL, 3)]
+    return things + [_tree(rng, style, (line + grass)/2, z + d, band - 1, bush)
+                     for bush, d in enumerate(u(-10, 11, 2)) if d > 1]
 
 def _kerbside(rng, style, z, side, edge):
-    "What stands on the sidewalk: posts, bicycles and motorcycles, sometimes a bin, a bench or a group of people."
+    "What stands on the sidewalk: posts, bicycles and motorcycles, sometimes a bin or a group of people."
     things, b, x = [], abs(edge), edge + side*1.9
-    for kind, d in zip(rng.permutation(['light', 'sign', 'lamp', 'sign', 'light']), rng.uniform(0, 6, 2) + (0, 6)):
+    for kind, d in zip(rng.permutation(['light', 'sign']*3 + ['lamp']), rng.uniform(0, 6, 2) + (0, 6)):
         things += _post(rng, style, edge, z + d, b, kind)
     for d in rng.uniform(0, _CELL, 2):
         kind, yaw = rng.choice(['bicycle', 'motorcycle']), side*rng.uniform(50, 90)
         things += _bike(kind, edge + side*.8, z + d, yaw, rng, b + .8)
-    label = rng.choice(['dynamic', 'static', 'persongroup', ''], p=[.2, .15, .15, .5])
-    if not label: return things
+    label, parts = rng.choice(['static', 'persongroup', ''], p=[.3, .2, .5]), []
+    if label == 'static': parts = _box((x - .3, x + .3), (0, 1.1), (z + 5, z + 5.5), _clothes(rng)['l'])
     if label == 'persongroup': parts = [p for d in (.6, -.5, .1) for p in _person(rng, x + d, z + 6 - abs(d))]
-    else:
-        w, h, length = (.3, 1.1, .5) if label == 'dynamic' else (.25, .5, 1.6)
-        parts = _box((x - w, x + w), (0, h), (z + 5, z + 5 + length), _clothes(rng)['l'])
-    return [*things, _thing(label, abs(x), z + 5, parts)]
+    return [*things, _thing(label, b + 1.9, z + 5, parts)] if label else things
 
 @lru_cache(1024)
 def _cell(city, sequence, seed, index):
@@ -365,11 +353,10 @@ def _cell(city, sequence, seed, index):
         things += _lot(rng, style, z, side, line, grass) + _kerbside(rng, style, z, side, kerb + side*.4)
     if style.strip == 'parking' and rng.random() < .6:
         things += _vehicle(rng.choice(['car', 'truck'], p=[.7, .3]), 3.05, z + rng.uniform(0, 3), True, rng, 3.)
-    asphalt, u, bars = style.grounds[0], rng.uniform(-5, 1), np.arange(-5., 2., .9)
-    lid = np.insert(_disc(rng.uniform(-4.5, 1), z + 8, .35), 1, .006, 1)[None]
-    patch = _panel(asphalt*rng.uniform(.82, .94), (u, u + 1), .005, (z + 1, z + rng.uniform(3, 9)))
+    left, bars = rng.uniform(-5, 1), np.arange(-5., 2., .9)
+    patch = _panel(style.grounds[0]*rng.uniform(.82, .94), (left, left + 1), .005, (z + 1, z + rng.uniform(3, 9)))
     zebra = [_panel((226, 226, 222), (bars, bars + .5), .01, (z + 2., z + 5.2))]*(index % 4 == 1)
-    return [*things, _thing('road', 98, z, [patch, _part(lid, asphalt*.7, False), *zebra])]
+    return [*things, _thing('road', 98, z, [patch, *zebra])]
 
 @lru_cache(4096)
 def _actor(city, sequence, seed, lane, index, phase):
@@ -382,7 +369,7 @@ def _actor(city, sequence, seed, lane, index, phase):
     else: things = _vehicle(kind, x, 0, speed > 0, rng, abs(x)) if kind != '-' else []
     return place, things
 
-# %% ../nbs/02_toycity.ipynb #90d6a54a
+# %% ../nbs/02_toycity.ipynb #47fccda7
 _NEAR, _FAR, _EYE, _ZOOM, _HORIZON = 1., 110., 1.6, .85, .44  # metres; focal length / width; share of the height
 
 def _ground(style, here):
@@ -395,50 +382,49 @@ def _ground(style, here):
     def strip(a, b, color, y=.01, solid=False):
         rim = np.stack(np.broadcast_arrays(np.repeat((a, b), 24), y, np.r_[z, z[::-1]]), -1)
         return _part(rim[None], color, solid)
-    def sidewalk(a, b, kerb):
-        joints = _panel(pavement*.86, (a, b), .01, (slabs, slabs + .06))
-        return 'sidewalk', a, b, pavement, [joints, strip(kerb - .14, kerb + .14, pavement*1.15)]
-    lines = [strip(-5.1, -4.98, white), strip(1.86, 1.98, white), _panel(white, (-1.78, -1.62), .01, (marks, marks + 3))]
-    rails = [strip(x, x + w, c) for x in (-7.45, -6.0) for w, c in ((.2, bed*.7), (.09, _METAL*1.3))]
+    def slab(a, b, kerb): return [_panel(pavement*.86, (a, b), .01, (slabs, slabs + .06)),
+                                  strip(kerb - .14, kerb + .14, pavement*1.15)]
+    dashes = _panel(white, (-1.78, -1.62), .01, (marks, marks + 3))
+    lines = [strip(-5.1, -4.98, white), strip(1.86, 1.98, white), dashes]
+    rails = [strip(x, x + w, c) for x in (-7.45, -6.) for w, c in ((.2, bed*.7), (.09, _METAL*1.3))]
     bays = [_panel(white, (2.1, 4.), .01, (marks, marks + .12))]*(style.strip == 'parking')
-    rows = [('terrain', -70, 70, grass, []), ('road', kerb0, inner, asphalt, lines), ('rail track', -8., -5.25, bed, rails),
-            sidewalk(grass0, kerb0, kerb0), sidewalk(inner, grass1, inner)]
-    if inner == kerb1: rows.append((style.strip, 2.05, 4.05, lot if bays else grass, bays))
+    rows = [('terrain', -70, 70, grass, []), ('road', kerb0, inner, asphalt, lines),
+            ('rail track', -8., -5.25, bed, rails), ('sidewalk', grass0, kerb0, pavement, slab(grass0, kerb0, kerb0)),
+            ('sidewalk', inner, grass1, pavement, slab(inner, grass1, inner)),
+            (style.strip, 2.05, 4.05, lot if bays else grass, bays)][:5 + (inner == kerb1)]
     return [_thing(label, 99, here, [strip(a, b, color, 0, True), *details]) for label, a, b, color, details in rows]
 
 @lru_cache(64)
 def _skyline(city, sequence, seed):
     "What closes the view at the end of the street: a tower, houses, trees."
     style = _style(city, sequence, seed)
-    rng, colors = np.random.default_rng([style.key, 7]), dict(w=(196, 184, 166), r=(98, 120, 116), k=_DARK, g=_GLASS*1.2)
+    rng, colors = np.random.default_rng([style.key, 7]), dict(w=(196, 184, 166), r=(98, 120, 116), k=_DARK)
     text = 'p 0 0 5 0 5 19 0 19 w|p -.4 19 5.4 19 2.5 33 r|p 1.8 14 3.2 14 3.2 16.6 1.8 16.6 k!'
     things = [_thing('building', 97.6, 0, _stand(text, colors, rng.uniform(-14, 10), 0))]
-    windows = ''.join(f'|l {a} {b} {a + 1} {b} 1.5 g!' for a in (1, 3, 5, 7) for b in (2, 4.8))
     for x in np.arange(-90, 90, 9.):
-        w, h = rng.uniform(8, 11), rng.uniform(6, 11)
-        colors |= dict(w=rng.choice(style.walls)*.9, r=np.array((130, 78, 62))*rng.uniform(.8, 1.1))
-        house = f'p 0 0 {w} 0 {w} {h} 0 {h} w|p -.3 {h} {w + .3} {h} {w - 1.5} {h + 3} 1.5 {h + 3} r' + windows
-        things.append(_thing('building', 97, 0, _stand(house, colors, x, 0)))
+        (w, h), wall = rng.uniform(8, 11, 2), rng.choice(style.walls)*.9
+        text = f'p 0 0 {w} 0 {w} {h} 0 {h} w|p -.3 {h} {w + .3} {h} {w - 1.5} {h + 3} 1.5 {h + 3} r'
+        things.append(_thing('building', 97, 0, _stand(text, dict(w=wall, r=_BRICK*rng.uniform(.7, 1.1)), x, 0)))
         if rng.random() < .5: things.append(_tree(rng, style, x + rng.uniform(0, 9), -1, 97))
     return things
 
 def _scene(city, sequence, t, seed):
     "All things in view of frame t as (thing, z of its origin) in painting order, and the camera's place on the street."
-    style, small = _style(city, sequence, seed), ('person', 'rider', 'bicycle', 'motorcycle', 'pole', 'license plate')
-    here = style.key % 5000 + .8*t
-    cells = range(int(here//_CELL), int((here + _FAR)//_CELL))
-    rows = [(thing, 0.) for i in cells for thing in _cell(city, sequence, seed, i)]
+    style, small = _style(city, sequence, seed), ('bi', 'license', 'motor', 'person', 'pole', 'rider', 'traffic')
+    here = style.key % 5000 + .8*t  # metres
+    rows = [(thing, 0.) for i in range(int(here//_CELL), int((here + _FAR)//_CELL))
+            for thing in _cell(city, sequence, seed, i)]
     for lane, (_, gap, x, speed, far) in enumerate(_LANES):
         for i in range(int((here - 40 - speed*t)//gap), int((here + far - speed*t)//gap)):
             place, things = _actor(city, sequence, seed, lane, i, (t + i) % 8 if gap < 10 else 0)
             z = i*gap + place + speed*t
             if lane or z - here > 10: rows += [(thing, z) for thing in things]   # nobody right before us
-    rows = [r for r in rows if r[0].z + r[1] < here + (45 if r[0].label.startswith(small + ('traffic',)) else _FAR)]
+    rows = [r for r in rows if r[0].z + r[1] < here + (45 if r[0].label.startswith(small) else _FAR)]
     rows += [(thing, here + _FAR*1.12) for thing in _skyline(city, sequence, seed)]
     rows.sort(key=lambda r: (-round(r[0].band), -r[0].z - r[1]))
     return [(thing, 0.) for thing in _ground(style, here)] + rows, here
 
-# %% ../nbs/02_toycity.ipynb #2379439f
+# %% ../nbs/02_toycity.ipynb #717cfeb4
 def _project(points, size, curve):
     "Points in metres [N,3] seen from the camera, as (x, y) in pixels [N,2]."
     z = np.maximum(points[:, 2], _NEAR)
@@ -456,14 +442,14 @@ def _shade(points, starts, paint, style):
 
 def _shadows(points, at, things, style, size):
     "How much light things leave on the ground: cast shadows, darkness under cars; float32 [H,W], 1 = full light."
-    cast, under, k = np.full(size, 255, np.uint8), np.full(size, 255, np.uint8), max(3, size[0]//100 | 1)
-    for target, lean, value, outer in ((cast, style.to_sun/style.to_sun[1], 255*(1 - .75*style.sun), 90),
-                                       (under, np.zeros(3), 165, 9)):
+    k, layers = max(3, size[0]//100 | 1), []
+    for lean, value, outer in ((style.to_sun/style.to_sun[1], 255*(1 - .75*style.sun), 90), (np.zeros(3), 165, 9)):
         xy = np.round(_project((points - points[:, 1:2]*lean)*(1, 0, 1), size, style.curve)*16).astype(np.int32)
+        layers.append(np.full(size, 255, np.uint8))
         for thing, a, b in zip(things, at, at[1:]):
             if thing.band > outer or points[a, 2] > 70: continue
-            cv2.fillConvexPoly(target, cv2.convexHull(xy[a:b]), value, 8, 4)
-    return cv2.blur(cast, (k, k//2 | 1)).astype(np.float32)*cv2.blur(under, (2*k + 1, k))/255**2
+            cv2.fillConvexPoly(layers[-1], cv2.convexHull(xy[a:b]), float(value), 8, 4)
+    return cv2.blur(layers[0], (k, k//2 | 1)).astype(np.float32)*cv2.blur(layers[1], (2*k + 1, k))/255**2
 
 def _frame(x0, y0, x1, y1):
     "A rectangle of pixels as an outline [4,1,2]."
@@ -524,19 +510,18 @@ def _paint(image, canvas, rows, style, here):
         if outlines: canvas.union(thing.label, outlines, lo[mine].min(0), hi[mine].max(0))
     return _shadows(points, at, things, style, size)
 
-# %% ../nbs/02_toycity.ipynb #20ae545d
+# %% ../nbs/02_toycity.ipynb #528d6216
 @lru_cache(1)
 def _noise(n=512):
-    "A tile of smooth noise around 0 that repeats without a seam, float32 [n,n]."
-    rng, total = np.random.default_rng(0), np.zeros((n, n), np.float32)
-    for k in (4, 8, 16, 32, 64, 128, 256, 512):
-        coarse, s = np.pad(rng.normal(0, 1, (k, k)).astype(np.float32), 2, mode='wrap'), n//k
-        total += cv2.resize(coarse, None, fx=s, fy=s, interpolation=cv2.INTER_CUBIC)[2*s:-2*s, 2*s:-2*s]*k**-.6
-    return total/total.std()
+    "Smooth noise around 0, fine and coarse, float32 [n,n]."
+    rng = np.random.default_rng(0)
+    layers = (rng.normal(0, k**-.6, (k, k)) for k in (4, 8, 16, 32, 64, 128, 256, 512))
+    total = sum(cv2.resize(layer, (n, n), interpolation=cv2.INTER_CUBIC) for layer in layers)
+    return ((total - total.mean())/total.std()).astype(np.float32)
 
 def _look(x, y):
-    "The noise at x, y (arrays)."
-    return cv2.remap(_noise(), np.float32(x % 512), np.float32(y % 512), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    "The noise at x, y (arrays); every other tile is mirrored, so there is no seam."
+    return cv2.remap(_noise(), *(np.float32(np.abs(v % 1022 - 511)) for v in (x, y)), cv2.INTER_LINEAR)
 
 @lru_cache(4)
 def _lens(size):
@@ -607,7 +592,7 @@ def draw_frame(
     image[canvas.labels == BY_NAME['rectification border'].id] = 0
     return canvas.drawing(image)
 
-# %% ../nbs/02_toycity.ipynb #bc622d0e
+# %% ../nbs/02_toycity.ipynb #24063ddf
 TOY_CITIES = dict(train=('ahornstadt', 'birkfeld', 'eichtal', 'kiefernau'), val=('lindental', 'weidenau'),
                   test=('erlenbach', 'tannhof'))
 _FEW = 3      # consecutive frames in a sequence of train and val; a test city is one long sequence
@@ -637,8 +622,9 @@ def _write_frame(root, split, city, sequence, t, size, seed):
     if picture.exists() and (have := cv2.imread(str(picture))) is not None and have.shape[:2] == size: return
     d = draw_frame(city, sequence, t, size, seed)
     if split == 'test': d = _blank(d.image)
-    for kind, data in (('labelIds.png', d.label_ids), ('instanceIds.png', d.instance_ids), ('polygons.json', d.polygons),
-                       ('color.png', ID_TO_COLOR[d.label_ids][..., ::-1])): _write(root/f'gtFine/{name}_gtFine_{kind}', data)
+    truth = {'labelIds.png': d.label_ids, 'instanceIds.png': d.instance_ids, 'polygons.json': d.polygons,
+             'color.png': ID_TO_COLOR[d.label_ids][..., ::-1]}
+    for kind, data in truth.items(): _write(root/f'gtFine/{name}_gtFine_{kind}', data)
     _write(picture, d.image[..., ::-1])
 
 def toy_city(
@@ -654,9 +640,10 @@ def toy_city(
         raise ValueError(f'{root} holds other data, such as {min(strange)}; give another folder')
     if manifest.exists():
         have = json.loads(manifest.read_text())
-        if have == wanted: return root
+        if have == dict(wanted, complete=True): return root
         other = ', '.join(f'{k}={have.get(k)!r}, wanted {v!r}' for k, v in wanted.items() if have.get(k) != v)
-        raise ValueError(f'{root} holds another toy city ({other}); give another folder, or delete this one')
+        if other: raise ValueError(f'{root} holds another toy city ({other}); give another folder, or delete this one')
+    _write(manifest, dict(wanted, complete=False))
     for row in tqdm(_plan(train, val, test), 'toy city', disable=None): _write_frame(root, *row, tuple(size), seed)
-    _write(manifest, wanted)
+    _write(manifest, dict(wanted, complete=True))
     return root
