@@ -2,8 +2,9 @@
 
 run NOTEBOOK ...  execute notebooks in place with JPEG figures, then clean them
 readme            write README.md from nbs/index.ipynb
+kernels           write the notebooks of kaggle/ from nbs/kaggle.ipynb
 pictures DEMO     renew nbs/images from a finished `cityseg demo` (needs chromium)
-check             is README.md in sync, are committed outputs small and without absolute paths?
+check             are README.md and kaggle/ in sync and sound, committed outputs small and without absolute paths?
 """
 import os, re, subprocess, sys, tempfile
 from pathlib import Path
@@ -50,6 +51,25 @@ def readme_text():
             + re.sub(r'\n{3,}', '\n\n', text).strip() + '\n')
 
 
+def kernels():
+    "The notebooks of kaggle/, {path: text}: the cells of nbs/kaggle.ipynb, less those that are only for others."
+    import json
+    cells = [c for c in json.loads((ROOT/'nbs'/'kaggle.ipynb').read_text(encoding='utf-8'))['cells']]
+    made = {}
+    for meta in sorted((ROOT/'kaggle').glob('*/kernel-metadata.json')):
+        mine, name = [], meta.parent.name
+        for cell in cells:
+            first, *rest = ''.join(cell['source']).splitlines(keepends=True)
+            only = re.fullmatch(r'(?:#\| |<!-- )only:([\w ]*)(?: -->)?', first.strip())
+            if first.startswith('#| hide') or only and name not in only[1].split(): continue
+            cell = {**cell, 'source': rest if only else [first, *rest], 'metadata': {}}
+            mine.append({**cell, 'outputs': [], 'execution_count': None} if cell['cell_type'] == 'code' else cell)
+        spec = dict(kernelspec=dict(display_name='Python 3', language='python', name='python3'), language_info=dict(name='python'))
+        text = json.dumps(dict(cells=mine, metadata=spec, nbformat=4, nbformat_minor=5), indent=1, sort_keys=True, ensure_ascii=False)
+        made[meta.parent/f'{name}.ipynb'] = text + '\n'
+    return made
+
+
 def pictures(demo):
     "The README's pictures: the demo's gif, and the inspector page as Chromium shows it."
     import cv2
@@ -73,6 +93,12 @@ def check():
         if len(text) > 700_000: faults.append(f'{path.name}: {len(text)/1e3:.0f} kB; keep outputs under 500 kB of pictures')
         if 'widget-view+json' in text: faults.append(f'{path.name}: live widget state in an output')
         if re.search(r'"[^"]*(/home/|/root/|/tmp/|/work/)', text): faults.append(f'{path.name}: an absolute path')
+    sys.path.insert(0, str(ROOT))
+    from cityseg.kernels import check_kernel
+    for path, text in kernels().items():
+        if not path.exists() or path.read_text(encoding='utf-8') != text:
+            faults.append(f'{path.name} differs from nbs/kaggle.ipynb: run `python .ci/house.py kernels`')
+        faults += map(str, check_kernel(path.parent))
     return faults
 
 
@@ -80,6 +106,8 @@ if __name__ == '__main__':
     verb, *rest = sys.argv[1:] or ['help']
     if verb == 'run': run(rest or NBS)
     elif verb == 'readme': (ROOT/'README.md').write_text(readme_text(), encoding='utf-8')
+    elif verb == 'kernels':
+        for path, text in kernels().items(): path.write_text(text, encoding='utf-8')
     elif verb == 'pictures': pictures(*rest)
     elif verb == 'check': sys.exit('\n'.join(check()) or 0)
     else: sys.exit(__doc__)
