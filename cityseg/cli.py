@@ -6,14 +6,14 @@
 __all__ = ['VERBS', 'Check', 'Train', 'Predict', 'Evaluate', 'Submit', 'Timelapse', 'Weather', 'Inspect', 'Compare', 'Kernel',
            'Demo', 'main']
 
-# %% ../nbs/15_cli.ipynb #d96e5d32
+# %% ../nbs/15_cli.ipynb #2897563f
 import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Optional
 import tyro
-from tyro.conf import OmitArgPrefixes, Positional
+from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction
 from .config import RECIPES, Run, differences, nearest, recipe
 
 # %% ../nbs/15_cli.ipynb #645c502e
@@ -193,25 +193,37 @@ class Compare:
         line('mean IoU', [f'{best["miou"]:.4f}' for best, _ in columns.values()])
         for name in CLASS_NAMES: line(f'  {name}', [f'{best["iou"].get(name, float("nan")):.4f}' for best, _ in columns.values()])
 
-# %% ../nbs/15_cli.ipynb #cbc2fb3e
+# %% ../nbs/15_cli.ipynb #5ca3d08a
 @dataclass
 class Kernel:
-    "Build, check, push and follow the Kaggle kernels in kaggle/."
-    action: Positional[Literal['build', 'check', 'push', 'status', 'logs', 'fetch']]  # what to do
-    name: Positional[str]  # a kernel's folder, its name in kaggle/ (train), or owner/slug
+    "Build, check, push and follow the Kaggle kernels in kaggle/; wheels: make the data set for sessions without internet."
+    action: Positional[Literal['build', 'check', 'push', 'status', 'logs', 'fetch', 'wheels']]  # what to do
+    name: Positional[Optional[str]] = None  # a kernel's folder, its name in kaggle/ (train), or owner/slug
     owner: Optional[str] = None  # Kaggle name; default: that of your own login
-    data: tuple[str, ...] = ()  # data sets to attach instead of the kernel's own: owner/slug ...
+    data: UseAppendAction[tuple[str, ...]] = ()  # data set to attach instead of the kernel's own, owner/slug; may be repeated
     accelerator: Optional[str] = None  # machine shape; default: NvidiaTeslaT4, two of them
-    out: Path = Path('runs')  # build, fetch: where to
+    after: UseAppendAction[tuple[str, ...]] = ()  # kernel whose output to attach instead: its name in kaggle/, or owner/slug
+    wheels: Optional[str] = None  # attached data set of wheels, owner/slug; the session has no internet then
+    git: bool = False  # install cityseg from its git address there instead of carrying it
+    follow: bool = False  # status, logs: until the session is over
+    out: Optional[Path] = None  # where to: build (default build/NAME), wheels (build/wheels), fetch (runs)
 
     def __call__(self):
         from cityseg import kernels as k
-        if self.action == 'check': return _report(k.check_kernel(k.kernel_folder(self.name)), 'ready to push')
-        if self.action == 'build': print(k.build_kernel(self.name, self.out, self.owner, self.data, self.accelerator))
-        if self.action == 'push': print(k.push_kernel(self.name, self.owner, self.data, self.accelerator))
+        if self.action == 'wheels': return print(k.push_wheels(self.out or Path('build/wheels'), self.owner))
+        if not self.name: raise ValueError(f'name a kernel: cityseg kernel {self.action} train')
+        options = dict(data=self.data, accelerator=self.accelerator, after=self.after, wheels=self.wheels, git=self.git)
+        if self.action == 'check': return _report([*k.check_kernel(k.kernel_folder(self.name)), *k.check_code()], 'ready to push')
+        if self.action == 'build':
+            print(k.build_kernel(self.name, self.out or Path('build')/Path(self.name).name, self.owner, **options))
+        if self.action == 'push':
+            print(*k.check_code(), k.push_kernel(self.name, self.owner, **options), sep='\n')
+        if self.action == 'status' and self.follow: return k.follow_kernel(self.name)[0] != 'complete'
         if self.action == 'status': print(*k.kernel_status(self.name))
-        if self.action == 'logs': print(k.kernel_logs(self.name))
-        if self.action == 'fetch': print(k.fetch_kernel(self.name, self.out))
+        if self.action == 'logs':
+            said = k.kernel_logs(self.name, self.follow)
+            if not self.follow: print(said)
+        if self.action == 'fetch': print(k.fetch_kernel(self.name, self.out or 'runs'))
 
 # %% ../nbs/15_cli.ipynb #469e3157
 @dataclass
