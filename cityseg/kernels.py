@@ -299,7 +299,7 @@ def build_kernel(
     _refuse(check_kernel(out))
     return out
 
-# %% ../nbs/14_kernels.ipynb #1d9947da
+# %% ../nbs/14_kernels.ipynb #3a43f808
 _REMEDIES = {  # what the client or the server says (a pattern) -> what to do
     r'session count': 'two sessions run already: wait for one (cityseg kernel status NAME), or stop one on kaggle.com/code',
     r'(?i)quota': "this week's GPU hours are used up: `kaggle quota` says when they come back",
@@ -313,7 +313,7 @@ def _advised(text):
     "A message of the client, with what to do if we know it."
     lines = [l for l in text.splitlines() if l.strip() and not l.startswith(('Warning:', ' '))]
     text = '\n'.join(lines)[-600:] or 'no word from the server'
-    return '; '.join([text, *(remedy for what, remedy in _REMEDIES.items() if re.search(what, text))][:2])
+    return '; '.join([text.rstrip('.'), *(remedy for what, remedy in _REMEDIES.items() if re.search(what, text))][:2])
 
 def _kaggle(*args, show=False):
     "What the real client prints (`show`: line by line as it comes, too); one clear error when it is absent or fails."
