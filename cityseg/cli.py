@@ -193,7 +193,7 @@ class Compare:
         line('mean IoU', [f'{best["miou"]:.4f}' for best, _ in columns.values()])
         for name in CLASS_NAMES: line(f'  {name}', [f'{best["iou"].get(name, float("nan")):.4f}' for best, _ in columns.values()])
 
-# %% ../nbs/15_cli.ipynb #5ca3d08a
+# %% ../nbs/15_cli.ipynb #0ebc5064
 @dataclass
 class Kernel:
     "Build, check, push and follow the Kaggle kernels in kaggle/; wheels: make the data set for sessions without internet."
@@ -210,7 +210,7 @@ class Kernel:
 
     def __call__(self):
         from cityseg import kernels as k
-        if self.action == 'wheels': return print(k.push_wheels(self.out or Path('build/wheels'), self.owner))
+        if self.action == 'wheels': return print(k.push_wheels(k.make_wheels(self.out or Path('build/wheels'), self.owner)))
         if not self.name: raise ValueError(f'name a kernel: cityseg kernel {self.action} train')
         options = dict(data=self.data, accelerator=self.accelerator, after=self.after, wheels=self.wheels, git=self.git)
         if self.action == 'check': return _report([*k.check_kernel(k.kernel_folder(self.name)), *k.check_code()], 'ready to push')

@@ -215,7 +215,7 @@ def kaggle_user() -> str:
     "The name of the person's own Kaggle login, as the client sees it."
     return re.search(r'username: (\S+)', _kaggle('config', 'view'))[1]
 
-# %% ../nbs/14_kernels.ipynb #e527df38
+# %% ../nbs/14_kernels.ipynb #df4cdafa
 def _pushed(text):
     "The kernel's link from what the client printed; raises RuntimeError unless all of it was accepted."
     link = re.search(r'successfully pushed\.\s+Please check progress at (\S+)', text)
@@ -234,11 +234,10 @@ def push_kernel(
         built = build_kernel(name, tmp, owner or kaggle_user(), **options)
         return _pushed(_kaggle('kernels', 'push', '-p', str(built)))
 
-def push_wheels(out, owner=None) -> str:  # where to follow it; `out`, `owner` as for `make_wheels`
-    "Make the data set of wheels, and upload it: new, or as a new version of the one that is there."
-    folder = str(make_wheels(out, owner))
-    said = _kaggle('datasets', 'create', '-p', folder, show=True)
-    if 'already in use' in said: said = _kaggle('datasets', 'version', '-p', folder, '-m', 'renewed', show=True)
+def push_wheels(folder) -> str:  # where to follow it; `folder`: of `make_wheels`
+    "Upload the data set of wheels: new, or as a new version of the one that is there."
+    said = _kaggle('datasets', 'create', '-p', str(folder), show=True)
+    if 'already in use' in said: said = _kaggle('datasets', 'version', '-p', str(folder), '-m', 'renewed', show=True)
     link = re.search(r'check progress at (\S+)', said)
     if not link or 'unsuccessful' in said: raise RuntimeError(f'Kaggle did not take the wheels: {_advised(said)}')
     return link[1]
