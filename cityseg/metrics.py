@@ -123,15 +123,18 @@ def _compiled(loop):
     try: return njit(nogil=True, cache=True)(loop)
     except RuntimeError: return njit(nogil=True)(loop)   # nowhere to write
 
-# %% ../nbs/08_metrics.ipynb #7f9223bc
-def _add_runs(numbers, pred, met, seen):
-    "Add the pairs of two flat images, uint16 or uint8, to met int64 [n,34]; seen bool [n] tells which numbers occur."
-    start = 0
+# %% ../nbs/08_metrics.ipynb #1d239add
+def _count_runs(numbers, pred, seen):
+    "`count_instances` of flat images, run by run; seen: bool [34000], all False."
+    for i in range(numbers.size): seen[numbers[i]] = True
+    found, row = np.flatnonzero(seen), np.zeros(seen.size, np.int64)
+    row[found] = np.arange(found.size)
+    met, start = np.zeros((found.size, 34), np.int64), 0
     for i in range(1, numbers.size + 1):
         if i == numbers.size or numbers[i] != numbers[start] or pred[i] != pred[start]:
-            met[numbers[start], pred[start]] += i - start
-            seen[numbers[start]] = True
+            met[row[numbers[start]], pred[start]] += i - start
             start = i
+    return found, met
 
 def count_instances(
     pred: np.ndarray,    # predicted labelIds, uint8 [H,W], 0..33
@@ -139,15 +142,11 @@ def count_instances(
 ) -> tuple:              # the k numbers that occur, rising, int64 [k], and their pixels by predicted labelId, int64 [k,34]
     "How often each instance met each predicted labelId."
     if pred.shape != numbers.shape: raise ValueError(f'shapes differ: {pred.shape} and {numbers.shape}')
-    if add_runs := _compiled(_add_runs):
-        met, seen = np.zeros((INSTANCES + 1, 34), np.int64), np.zeros(INSTANCES + 1, bool)
-        add_runs(numbers.ravel(), pred.ravel(), met, seen)
-    else:
-        pairs = numbers.astype(np.int32)*34 + pred
-        met = np.bincount(pairs.ravel(), minlength=34*(INSTANCES + 1)).reshape(-1, 34)
-        seen = met.any(1)
-    found = np.flatnonzero(seen)
-    return found, met[found]
+    if count_runs := _compiled(_count_runs):
+        return count_runs(numbers.ravel(), pred.ravel(), np.zeros(INSTANCES + 1, bool))
+    pairs = numbers.astype(np.int32)*34 + pred
+    met = np.bincount(pairs.ravel(), minlength=34*(INSTANCES + 1)).reshape(-1, 34)
+    return (found := np.flatnonzero(met.any(1))), met[found]
 
 # %% ../nbs/08_metrics.ipynb #3e953468
 def instance_hits(
@@ -162,16 +161,16 @@ def instance_hits(
     hits = (np.tile(met, (2, 1)) * _KIN.T[groups]).sum(1)
     return groups, np.c_[hits, size - hits] * (np.tile(_SIZE[ids], 2) / size)[:, None]
 
-# %% ../nbs/08_metrics.ipynb #7678bf0d
-def _unfilter(raw, step):
-    "Undo the filters of a PNG: uint8 [H,1+W], the kind of filter before each row, to uint8 [H,W]; step: bytes per pixel."
+# %% ../nbs/08_metrics.ipynb #d2147c0c
+def _unfilter(raw, above, step):
+    "Undo the filters of PNG rows, uint8 [H,1+W], kind of filter first; above: the row before, uint8 [W]. Gives uint8 [H,W]."
     h, w = raw.shape[0], raw.shape[1] - 1
-    out, above = np.empty((h, w), np.uint8), np.zeros(w, np.uint8)
+    out = np.empty((h, w), np.uint8)
     for y in range(h):
         kind, row, new = raw[y, 0], raw[y, 1:], out[y]
         if kind == 2: new[:] = row + above
         else:
-            for first in range(min(step, w)):      # the bytes of a pixel, each for itself
+            for first in range(step):               # the bytes of a pixel, each for itself
                 a = c = 0                          # left, above left
                 for x in range(first, w, step):
                     b = np.int64(above[x])
@@ -188,26 +187,30 @@ def _unfilter(raw, step):
         above = new
     return out
 
-# %% ../nbs/08_metrics.ipynb #17bbdff4
-_PLAIN = {(8, 0, 0, 0, 0): 1, (8, 3, 0, 0, 0): 1, (16, 0, 0, 0, 0): 2}  # bits, mode...: bytes a pixel of grey or palette
+# %% ../nbs/08_metrics.ipynb #3b8902b5
+_PLAIN = {(8, 0, 0, 0, 0): '>u1', (8, 3, 0, 0, 0): '>u1', (16, 0, 0, 0, 0): '>u2'}  # bits, mode...: grey or palette
 
-def _decode(data):
+def _decode(data, rows=64):
     "The ids of a plain PNG of one channel, uint8 or uint16 [H,W]; None: another kind, damaged, or numba is missing."
-    unfilter, step = _compiled(_unfilter), _PLAIN.get(tuple(data[24:29]))
+    unfilter, kind = _compiled(_unfilter), _PLAIN.get(tuple(data[24:29]))
     w, h = (int.from_bytes(data[i:i+4], 'big') for i in (16, 20))
-    if not (unfilter and step and w and h and data[:8] == b'\x89PNG\r\n\x1a\n'): return None
-    at, packed, size = 8, [], h*(1 + w*step)
+    if not (unfilter and kind and w and h and data[:8] == b'\x89PNG\r\n\x1a\n'): return None
+    at, packed, step, stream = 8, [], int(kind[2]), zlib.decompressobj()
     while at < len(data):                              # chunks: size, kind, content, checksum
         end = at + 8 + int.from_bytes(data[at:at+4], 'big')
         if data[at+4:at+8] == b'IDAT': packed.append(data[at+8:end])
         at = end + 4
-    stream = zlib.decompressobj()
-    raw = stream.decompress(b''.join(packed), size + 1)     # never more than the image holds; checks its checksum
-    if not stream.eof or len(raw) != size: return None
-    raw = np.frombuffer(raw, np.uint8).reshape(h, -1)
-    if raw[:, 0].max() > 4: return None
-    ids = unfilter(raw, step)
-    return ids if step == 1 else ids.view('>u2').astype(np.uint16)
+    packed, above, ids = b''.join(packed), np.zeros(w*step, np.uint8), []
+    for y in range(0, h, rows):
+        n = min(rows, h - y)
+        raw, packed = stream.decompress(packed, n*(1 + w*step)), stream.unconsumed_tail
+        if len(raw) != n*(1 + w*step): return None
+        raw = np.frombuffer(raw, np.uint8).reshape(n, -1)
+        if raw[:, 0].max() > 4: return None
+        strip = unfilter(raw, above, step)
+        ids.append(strip.view(kind).astype(kind[1:]))
+        above = strip[-1]
+    return np.concatenate(ids) if not stream.decompress(packed, 1) and stream.eof else None    # eof: its checksum is right
 
 def _read(path, size=None, highest=33):
     "`read_ids`, faster: whatever isn't a plain PNG of good ids is left to it, and to its words."
