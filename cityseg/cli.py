@@ -47,7 +47,7 @@ def _train_defaults(args):
     name = next((a.partition('=')[2] or b for a, b in zip(args, [*args[1:], '']) if a.partition('=')[0] == '--recipe'), 'default')
     return Train(tyro.MISSING, tyro.MISSING, recipe(name), name)
 
-# %% ../nbs/15_cli.ipynb #aa8e84b1
+# %% ../nbs/15_cli.ipynb #888e9818
 @dataclass
 class Predict:
     "Predict a split: labelId PNGs as the benchmark wants them. Frames that were done before are not done again."
@@ -76,12 +76,15 @@ class Evaluate:
     root: Positional[Path]  # the data
     split: str = 'val'  # a split that has ground truth
     json: Optional[Path] = None  # write the scores here, with the official script's keys
+    frames: Optional[Path] = None  # write the IoU of each frame and class here, as CSV
+    workers: Optional[int] = None  # frames worked on at once; default: the CPU's cores, at most 8
 
     def __call__(self):
         from cityseg.metrics import evaluate
-        scores = evaluate(self.predictions, self.root, self.split)
+        scores = evaluate(self.predictions, self.root, self.split, workers=self.workers)
         print(scores)
         if self.json: scores.write_json(self.json)
+        if self.frames: scores.write_frames(self.frames)
 
 @dataclass
 class Submit:
