@@ -5,26 +5,24 @@
 # %% auto #0
 __all__ = ['AVERAGE_SIZE', 'count_pairs', 'Confusion', 'group_iou', 'count_instances', 'instance_hits', 'Scores', 'evaluate']
 
-# %% ../nbs/08_metrics.ipynb #5286bd87
-import csv, json, os, zipfile
+# %% ../nbs/08_metrics.ipynb #8b3c3453
+import csv, json, os, zipfile, zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 import cv2
 import numpy as np
 import torch
 from tqdm.auto import tqdm
-try: from zlib_ng import zlib_ng as zlib
-except ImportError: import zlib
+from . import fast
 from .config import whole_file
 from .data import DataError, INSTANCES, find_predictions, frames, read_ids, read_label_ids
 from .labels import CLASS_NAMES, LABELS
 
-# %% ../nbs/08_metrics.ipynb #2f868f76
+# %% ../nbs/08_metrics.ipynb #dd22a669
 def _u8(x):
     "Class indices as a uint8 tensor; whatever is outside 0..255 becomes 255."
-    x = x if torch.is_tensor(x) else torch.from_numpy(np.array(x))   # a copy: a view may be mirrored or read-only
+    x = x if torch.is_tensor(x) else torch.from_numpy(np.require(x, requirements='CW'))   # a mirrored view is copied
     if x.is_floating_point(): raise TypeError(f'class indices (integers) wanted, got {x.dtype}; take argmax(1)')
     return x if x.dtype == torch.uint8 else x.long().clamp(-1, 255).to(torch.uint8)
 
@@ -33,10 +31,28 @@ def _bincount(pred, label, n):
     pairs = label.clamp(max=n).to(torch.int32).mul_(n + 1).add_(pred.clamp(max=n))
     return torch.bincount(pairs.flatten(), minlength=(n + 1)**2).view(n + 1, n + 1)[:n]
 
+def _add_words(pred, label, counts):
+    "Add the pairs of two images, as uint64 [n] of eight pixels each, to int64 [256,256]."
+    low, ones = np.uint64(255), np.uint64(0x0101010101010101)
+    p0 = l0 = np.uint64(0)
+    run = 0                                    # pixels of the pair (l0, p0) that aren't counted yet
+    for i in range(pred.size):
+        p, l = pred[i], label[i]
+        if p == p0 and l == l0: run += 8
+        elif p == (p & low)*ones and l == (l & low)*ones:   # eight equal pixels
+            counts[l0 & low, p0 & low] += run
+            p0, l0, run = p, l, 8
+        else:
+            for shift in range(0, 64, 8): counts[(l >> np.uint64(shift)) & low, (p >> np.uint64(shift)) & low] += 1
+    counts[l0 & low, p0 & low] += run
+
 def _histogram(pred, label, n, piece=1 << 24):
-    "Pairs of uint8 tensors counted by OpenCV: int64 [n, n+1]."
-    pred, label, counts = pred.numpy().ravel(), label.numpy().ravel(), np.zeros((256, 256), np.int64)
-    for i in range(0, len(pred), piece):
+    "Pairs of uint8 tensors counted on the CPU: int64 [n, n+1]."
+    pred, label, counts, at = pred.numpy().ravel(), label.numpy().ravel(), np.zeros((256, 256), np.int64), 0
+    if add_words := fast.compiled(_add_words):
+        at = len(pred) - len(pred) % 8
+        add_words(pred[:at].view(np.uint64), label[:at].view(np.uint64), counts)
+    for i in range(at, len(pred), piece):
         images = [label[i:i+piece], pred[i:i+piece]]
         counts += cv2.calcHist(images, [0, 1], None, [256, 256], [0, 256, 0, 256]).astype(np.int64)
     return torch.from_numpy(np.c_[counts[:n, :n], counts[:n, n:].sum(1)])
@@ -114,16 +130,7 @@ AVERAGE_SIZE = dict(  # pixels of the average instance at 2048x1024, from the of
 _SIZE = np.array([AVERAGE_SIZE.get(name, np.nan) for name in _NAMES])
 _HAS = np.r_[_SCORED & ~np.isnan(_SIZE), np.isin(_CATEGORIES, ['human', 'vehicle'])]  # bool [42]: groups with an iIoU
 
-# %% ../nbs/08_metrics.ipynb #cab50cd4
-@cache
-def _compiled(loop):
-    "The function as machine code, kept on disk for the next time; None where numba is missing."
-    try: from numba import njit
-    except ImportError: return None
-    try: return njit(nogil=True, cache=True)(loop)
-    except RuntimeError: return njit(nogil=True)(loop)   # nowhere to write
-
-# %% ../nbs/08_metrics.ipynb #1d239add
+# %% ../nbs/08_metrics.ipynb #83dee921
 def _count_runs(numbers, pred, seen):
     "`count_instances` of flat images, run by run; seen: bool [34000], all False."
     for i in range(numbers.size): seen[numbers[i]] = True
@@ -142,7 +149,7 @@ def count_instances(
 ) -> tuple:              # the k numbers that occur, rising, int64 [k], and their pixels by predicted labelId, int64 [k,34]
     "How often each instance met each predicted labelId."
     if pred.shape != numbers.shape: raise ValueError(f'shapes differ: {pred.shape} and {numbers.shape}')
-    if count_runs := _compiled(_count_runs):
+    if count_runs := fast.compiled(_count_runs):
         return count_runs(numbers.ravel(), pred.ravel(), np.zeros(INSTANCES + 1, bool))
     pairs = numbers.astype(np.int32)*34 + pred
     met = np.bincount(pairs.ravel(), minlength=34*(INSTANCES + 1)).reshape(-1, 34)
@@ -160,64 +167,6 @@ def instance_hits(
     groups, size = np.r_[ids, _KIN[ids, 34:].argmax(1) + 34], np.tile(met.sum(1), 2)
     hits = (np.tile(met, (2, 1)) * _KIN.T[groups]).sum(1)
     return groups, np.c_[hits, size - hits] * (np.tile(_SIZE[ids], 2) / size)[:, None]
-
-# %% ../nbs/08_metrics.ipynb #d2147c0c
-def _unfilter(raw, above, step):
-    "Undo the filters of PNG rows, uint8 [H,1+W], kind of filter first; above: the row before, uint8 [W]. Gives uint8 [H,W]."
-    h, w = raw.shape[0], raw.shape[1] - 1
-    out = np.empty((h, w), np.uint8)
-    for y in range(h):
-        kind, row, new = raw[y, 0], raw[y, 1:], out[y]
-        if kind == 2: new[:] = row + above
-        else:
-            for first in range(step):               # the bytes of a pixel, each for itself
-                a = c = 0                          # left, above left
-                for x in range(first, w, step):
-                    b = np.int64(above[x])
-                    if kind == 0: guess = 0
-                    elif kind == 1: guess = a
-                    elif kind == 3: guess = (a + b) >> 1
-                    elif b == c: guess = a
-                    elif a == c: guess = b
-                    else:
-                        pa, pb, pc = abs(b - c), abs(a - c), abs(a + b - 2*c)
-                        guess = a if pa <= pb and pa <= pc else b if pb <= pc else c
-                    a, c = (row[x] + guess) & 255, b
-                    new[x] = a
-        above = new
-    return out
-
-# %% ../nbs/08_metrics.ipynb #3b8902b5
-_PLAIN = {(8, 0, 0, 0, 0): '>u1', (8, 3, 0, 0, 0): '>u1', (16, 0, 0, 0, 0): '>u2'}  # bits, mode...: grey or palette
-
-def _decode(data, rows=64):
-    "The ids of a plain PNG of one channel, uint8 or uint16 [H,W]; None: another kind, damaged, or numba is missing."
-    unfilter, kind = _compiled(_unfilter), _PLAIN.get(tuple(data[24:29]))
-    w, h = (int.from_bytes(data[i:i+4], 'big') for i in (16, 20))
-    if not (unfilter and kind and w and h and data[:8] == b'\x89PNG\r\n\x1a\n'): return None
-    at, packed, step, stream = 8, [], int(kind[2]), zlib.decompressobj()
-    while at < len(data):                              # chunks: size, kind, content, checksum
-        end = at + 8 + int.from_bytes(data[at:at+4], 'big')
-        if data[at+4:at+8] == b'IDAT': packed.append(data[at+8:end])
-        at = end + 4
-    packed, above, ids = b''.join(packed), np.zeros(w*step, np.uint8), []
-    for y in range(0, h, rows):
-        n = min(rows, h - y)
-        raw, packed = stream.decompress(packed, n*(1 + w*step)), stream.unconsumed_tail
-        if len(raw) != n*(1 + w*step): return None
-        raw = np.frombuffer(raw, np.uint8).reshape(n, -1)
-        if raw[:, 0].max() > 4: return None
-        strip = unfilter(raw, above, step)
-        ids.append(strip.view(kind).astype(kind[1:]))
-        above = strip[-1]
-    return np.concatenate(ids) if not stream.decompress(packed, 1) and stream.eof else None    # eof: its checksum is right
-
-def _read(path, size=None, highest=33):
-    "`read_ids`, faster: whatever isn't a plain PNG of good ids is left to it, and to its words."
-    try: ids = _decode(path.read_bytes())
-    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error): ids = None
-    fine = ids is not None and ids.max() <= highest and ids.shape == (size or ids.shape)
-    return ids if fine and (ids.dtype == np.uint8 or highest == INSTANCES) else read_ids(path, size, highest)
 
 # %% ../nbs/08_metrics.ipynb #161a6e90
 @dataclass(frozen=True)
@@ -267,7 +216,14 @@ class Scores:
                           *part('category', self.category_iou, self.category_iiou, _CATEGORIES[1:]), '',
                           f'worst of {len(self.frames)} frames', *(f'{iou:.4f} {name}' for name, iou in worst)])
 
-# %% ../nbs/08_metrics.ipynb #d006a873
+# %% ../nbs/08_metrics.ipynb #2ab75ab9
+def _read(path, size=None, highest=33):
+    "`read_ids`, faster: whatever isn't a plain PNG of good ids is left to it, and to its words."
+    try: ids = fast.decode_png((path if hasattr(path, 'read_bytes') else Path(path)).read_bytes())
+    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error): ids = None
+    fine = ids is not None and ids.max() <= highest and ids.shape == (size or ids.shape)
+    return ids if fine and (ids.dtype == np.uint8 or highest == INSTANCES) else read_ids(path, size, highest)
+
 def _count(frame, path, instances):
     "Counts int64 [34,34] of a frame, and its `instance_hits` (or None)."
     if frame.label is None: raise DataError(frame.image, 'has no ground truth', 'evaluate train or val')
@@ -285,9 +241,9 @@ def _try_count(job):
     try: return _count(*job)
     except DataError as fault: return fault
 
-# %% ../nbs/08_metrics.ipynb #c967f17f
+# %% ../nbs/08_metrics.ipynb #4732393a
 def evaluate(
-    predictions,      # folder or zip of labelId PNGs <city>_<sequence>_<frame>*.png, or a dict of frame name -> Path
+    predictions,      # folder or zip of labelId PNGs <city>_<sequence>_<frame>*.png, or a dict of frame name -> path
     root,             # the data set: a path, a `Root`, or a list of `Frame`s
     split='val',      # which split of it
     instances=True,   # iIoU too, where all frames have instanceIds (pairs have none); else it is NaN
@@ -299,7 +255,7 @@ def evaluate(
     matrix, weights, ious, faults = np.zeros((34, 34), np.int64), np.zeros((42, 2)), {}, []
     instances = instances and all(f.instances for f in wanted)
     jobs = [(f, paths.get(f.name), instances) for f in wanted]
-    with ThreadPoolExecutor(workers or min(8, os.cpu_count())) as pool:
+    with ThreadPoolExecutor(min(8, os.cpu_count()) if workers is None else max(1, workers)) as pool:
         results = tqdm(pool.map(_try_count, jobs), total=len(jobs), desc='evaluate', disable=None)
         for frame, result in zip(wanted, results):
             if isinstance(result, DataError): faults.append(str(result)); continue
