@@ -48,7 +48,7 @@ def _unfilter(raw, above, step):
         above = new
     return out
 
-# %% ../nbs/02_fast.ipynb #68652f90
+# %% ../nbs/02_fast.ipynb #257adb0c
 _PLAIN = {(8, 0, 0, 0, 0): '>u1', (8, 3, 0, 0, 0): '>u1', (16, 0, 0, 0, 0): '>u2'}  # bits, mode...: grey or palette
 
 def _packed(data):
@@ -66,7 +66,8 @@ def _strips(packed, w, h, step, rows):
     for y in range(0, h, rows):
         n = min(rows, h - y)
         raw, packed = stream.decompress(packed, n*(1 + w*step)), stream.unconsumed_tail
-        raw = np.frombuffer(raw.ljust(n*(1 + w*step), b'\xff'), np.uint8).reshape(n, -1)   # too few: filters of kind 255
+        if len(raw) != n*(1 + w*step): raise zlib.error('less than the image')
+        raw = np.frombuffer(raw, np.uint8).reshape(n, -1)
         if raw[:, 0].max() > 4: raise zlib.error('no such filter')
         yield (strip := unfilter(raw, above, step))
         above = strip[-1]
@@ -78,7 +79,7 @@ def decode_png(
 ):                # uint8 or uint16 [H,W]; None: of another kind, damaged, or there is no numba
     "The ids of a plain PNG: one channel of 8 or 16 bits, or the indices of a palette."
     (w, h), kind = (int.from_bytes(data[i:i+4], 'big') for i in (16, 20)), _PLAIN.get(tuple(data[24:29]))
-    if not (kind and w and h and data[:8] == b'\x89PNG\r\n\x1a\n' and compiled(_unfilter)): return None
+    if not (kind and 0 < w*h < 1 << 28 and data[:8] == b'\x89PNG\r\n\x1a\n' and compiled(_unfilter)): return None
     strips = _strips(_packed(data), w, h, int(kind[2]), rows)
     try: return np.concatenate([strip.view(kind).astype(kind[1:]) for strip in strips])
     except zlib.error: return None

@@ -130,7 +130,7 @@ AVERAGE_SIZE = dict(  # pixels of the average instance at 2048x1024, from the of
 _SIZE = np.array([AVERAGE_SIZE.get(name, np.nan) for name in _NAMES])
 _HAS = np.r_[_SCORED & ~np.isnan(_SIZE), np.isin(_CATEGORIES, ['human', 'vehicle'])]  # bool [42]: groups with an iIoU
 
-# %% ../nbs/08_metrics.ipynb #83dee921
+# %% ../nbs/08_metrics.ipynb #7aec5f14
 def _count_runs(numbers, pred, seen):
     "`count_instances` of flat images, run by run; seen: bool [34000], all False."
     for i in range(numbers.size): seen[numbers[i]] = True
@@ -149,6 +149,9 @@ def count_instances(
 ) -> tuple:              # the k numbers that occur, rising, int64 [k], and their pixels by predicted labelId, int64 [k,34]
     "How often each instance met each predicted labelId."
     if pred.shape != numbers.shape: raise ValueError(f'shapes differ: {pred.shape} and {numbers.shape}')
+    for ids, highest in (pred, 33), (numbers, INSTANCES):    # compiled code wouldn't notice
+        if ids.dtype.kind != 'u' or ids.max(initial=0) > highest:
+            raise ValueError(f'unsigned integers up to {highest} wanted, got {ids.dtype} up to {ids.max()}')
     if count_runs := fast.compiled(_count_runs):
         return count_runs(numbers.ravel(), pred.ravel(), np.zeros(INSTANCES + 1, bool))
     pairs = numbers.astype(np.int32)*34 + pred
