@@ -15,6 +15,7 @@ setup(
     packages=[cfg['lib_path']], package_data={cfg['lib_path']: ['*.html']},
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg['requirements'].split(),
-    extras_require={'dev': cfg['dev_requirements'].split()},
+    extras_require={'fast': cfg['fast_requirements'].split(),
+                    'dev': (cfg['dev_requirements'] + ' ' + cfg['fast_requirements']).split()},
     entry_points={'console_scripts': cfg['console_scripts'].split()},
 )

@@ -6,15 +6,14 @@
 __all__ = ['VERBS', 'Check', 'Train', 'Predict', 'Evaluate', 'Submit', 'Timelapse', 'Weather', 'Inspect', 'Compare', 'Kernel',
            'Demo', 'main']
 
-# %% ../nbs/15_cli.ipynb #2897563f
-import json
+# %% ../nbs/15_cli.ipynb #82a49153
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Optional
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional, UseAppendAction
-from .config import RECIPES, Run, differences, nearest, recipe
+from .config import RECIPES, Run, nearest, recipe
 
 # %% ../nbs/15_cli.ipynb #645c502e
 @dataclass
@@ -51,7 +50,7 @@ def _train_defaults(args):
     name = next((a.partition('=')[2] or b for a, b in zip(args, [*args[1:], '']) if a.partition('=')[0] == '--recipe'), 'default')
     return Train(tyro.MISSING, tyro.MISSING, recipe(name), name)
 
-# %% ../nbs/15_cli.ipynb #aa8e84b1
+# %% ../nbs/15_cli.ipynb #888e9818
 @dataclass
 class Predict:
     "Predict a split: labelId PNGs as the benchmark wants them. Frames that were done before are not done again."
@@ -80,12 +79,15 @@ class Evaluate:
     root: Positional[Path]  # the data
     split: str = 'val'  # a split that has ground truth
     json: Optional[Path] = None  # write the scores here, with the official script's keys
+    frames: Optional[Path] = None  # write the IoU of each frame and class here, as CSV
+    workers: Optional[int] = None  # frames worked on at once; default: the CPU's cores, at most 8
 
     def __call__(self):
         from cityseg.metrics import evaluate
-        scores = evaluate(self.predictions, self.root, self.split)
+        scores = evaluate(self.predictions, self.root, self.split, workers=self.workers)
         print(scores)
         if self.json: scores.write_json(self.json)
+        if self.frames: scores.write_frames(self.frames)
 
 @dataclass
 class Submit:
