@@ -34,7 +34,7 @@ def _fall(image, n, length, width, slant, opaque, rng):
     t = (cv2.GaussianBlur(layer, (0, 0), .3 + unit)*np.float32(opaque/255))[..., None]
     return image*(1 - t) + np.float32((226, 230, 236))*t
 
-# %% ../nbs/11_weather.ipynb #159df3d0
+# %% ../nbs/11_weather.ipynb #c1b9a6dc
 def _night(image, s):
     "Dark and blue, but for the headlights' two beams on the road."
     y, x = np.mgrid[0:1:len(image)*1j, -1:1:image.shape[1]*1j].astype(np.float32)
@@ -43,7 +43,7 @@ def _night(image, s):
 
 WEATHER = dict(  # kind -> function of (image float32, strength, random generator)
     clear=None,
-    rain=lambda i, s, rng: _fall(_haze(i*(1 - .45*s), (120, 126, 134), .14*s, .5*s), int(1400*s), 90, 3, -.15, .6, rng),
+    rain=lambda i, s, rng: _fall(_haze(i*(1 - .45*s), (120, 126, 134), .14*s, .5*s), int(3600*s), 90, 1.4, -.13, .42, rng),
     snow=lambda i, s, rng: _fall(_haze(i, (214, 218, 224), .22*s, .4*s), int(2200*s), 6, 11, .6, 1, rng),
     fog=lambda i, s, rng: _haze(i, (205, 209, 214), .4*s),
     night=lambda i, s, rng: _night(i, s) + rng.normal(0, 5*s, i.shape),
