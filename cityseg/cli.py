@@ -119,6 +119,11 @@ def _predictions(source):
     return Predictor(load(source))
 
 # %% ../nbs/15_cli.ipynb #e245802b
+def _model_name(source):
+    "What a caption calls a model: the run's folder, or its name on a hub."
+    path = Path(source)
+    return path.parent.name if path.name == 'best' else path.name
+
 def _footage(root, split, city, sequence):
     "The frames of one city, in order; or of a folder of pictures that is no data set."
     from cityseg.data import DataError, frames
@@ -153,7 +158,7 @@ class Timelapse:
     def __call__(self):
         from cityseg.timelapse import timelapse
         shown, predictions = _footage(self.root, self.split, self.city, self.sequence), _predictions(self.source)
-        name = Path(self.source).name.replace('best', Path(self.source).parent.name) if callable(predictions) else ''
+        name = _model_name(self.source) if callable(predictions) else ''
         same = 'fps height view weather strength count smooth confidence palette'.split()
         print(timelapse(shown, predictions, self.out, model=name, **{k: getattr(self, k) for k in same}))
 
@@ -179,7 +184,8 @@ class Weather:
         print(weather_table(scores))
         with whole_file(self.out/'weather.png') as plot: show_weather(scores).savefig(plot, dpi=150)
         middle = sorted(self.strengths)[len(self.strengths)//2]
-        print(weather_film(predict, spread(shown, 60), self.out/'weather.mp4', middle), self.out/'weather.png', sep='\n')
+        print(weather_film(predict, spread(shown, 60), self.out/'weather.mp4', middle, model=_model_name(self.model)),
+              self.out/'weather.png', sep='\n')
 
 # %% ../nbs/15_cli.ipynb #8913b78a
 @dataclass
