@@ -74,13 +74,13 @@ class Film(type(Path())):
         if self.suffix == '.gif': return f'<img src="{src}" style="max-width:100%">'
         return f'<video src="{src}" style="max-width:100%" controls loop muted playsinline></video>'
 
-# %% ../nbs/12_timelapse.ipynb #35495c4b
+# %% ../nbs/12_timelapse.ipynb #e5531f30
 _MP4 = ('-vf pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv -c:v libx264 -preset veryfast '
         '-crf 20 -pix_fmt yuv420p -colorspace bt709 -color_primaries bt709 -color_trc bt709 -movflags +faststart')
 
 def _write_gif(pictures, path, fps, palette):
     "Write small pictures as a gif of 64 colours: those of the classes, and what suits the whole film best beside them."
-    sample = Image.fromarray(np.vstack(pictures[::-(-len(pictures)//8)]))
+    sample = Image.fromarray(np.vstack([p[::4, ::4] for p in pictures[::-(-len(pictures)//12)]]))
     best = sample.quantize(64 - N_CLASSES, Image.Quantize.MEDIANCUT, kmeans=3).getpalette()[:3*(64 - N_CLASSES)]
     table = Image.new('P', (1, 1))
     table.putpalette([*best, *colors_of(palette)[:N_CLASSES].ravel().tolist()])
