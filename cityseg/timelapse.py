@@ -64,9 +64,10 @@ def _picture(image, pred, view, alpha, at, palette='official'):
     if view == 'beside': return side_by_side(image, over, fill=_DARK)
     return over if view == 'overlay' else side_by_side(over[:, :x], image[:, x + 2:], gap=2)
 
-# %% ../nbs/12_timelapse.ipynb #33b6a499
+# %% ../nbs/12_timelapse.ipynb #b747c02d
 class Film(type(Path())):
     "The path of an mp4 or gif; a notebook shows it as a player."
+    def __repr__(self): return f'Film({self.name!r})'
     def _repr_html_(self):
         kind = 'image/gif' if self.suffix == '.gif' else 'video/mp4'
         small = self.stat().st_size < 32e6     # else the notebook would not open any more
@@ -106,7 +107,7 @@ def _encode(pictures, out, n, fps, palette):
         _write_gif(kept, gif, fps, palette)
     return Film(out)
 
-# %% ../nbs/12_timelapse.ipynb #e07a6bc9
+# %% ../nbs/12_timelapse.ipynb #7398bfae
 def _threaded(function, items, threads=1):
     "Results in the order of the items, made on threads a few items ahead; an error surfaces where its result would."
     waiting = deque()
@@ -120,7 +121,7 @@ def _logits(predict, image, size):
     "Logits of a model that gives them (`.logits`, or `.probabilities`), as float32 [19,*size]."
     if hasattr(predict, 'logits'): out = predict.logits(image)
     elif hasattr(predict, 'probabilities'): out = predict.probabilities(image)
-    else: raise ValueError('smoothing and confidence need logits; this model gives classes only, a Predictor gives both')
+    else: raise ValueError('smoothing and confidence need logits; this model gives classes only (a Predictor has both)')
     out = np.asarray(out.cpu() if hasattr(out, 'cpu') else out, np.float32)
     if not hasattr(predict, 'logits'): out = np.log(out + 1e-7)
     how = cv2.INTER_AREA if out.shape[1] > size[0] else cv2.INTER_LINEAR
@@ -130,7 +131,7 @@ def _mix(before, now, smooth):
     "Logits with a memory: `smooth` is the share of the past."
     return now if before is None or not smooth else smooth*before + (1 - smooth)*now
 
-# %% ../nbs/12_timelapse.ipynb #3b6f8624
+# %% ../nbs/12_timelapse.ipynb #5fd7ef40
 def _seer(predictions, smooth, confidence, height):
     "A function of a batch of (frame, image), in order: [(frame, image, trainIds, mean confidence or None)]."
     memory = None
@@ -155,7 +156,8 @@ def _one_size(pairs):
     for frame, image in pairs:
         first = image.shape if first is None else first
         if image.shape != first:
-            raise ValueError('sizes differ: film {}x{}, {} {}x{} (height x width)'.format(*first[:2], frame.name, *image.shape[:2]))
+            sizes = 'film {}x{}, {} {}x{}'.format(*first[:2], frame.name, *image.shape[:2])
+            raise ValueError(f'sizes differ: {sizes} (height x width)')
         yield frame, image
 
 def _draw(job, n, height, alpha, view, palette, about, confidence):
@@ -192,7 +194,7 @@ def spread(frames, count: int) -> list:  # at most `count` of the frames, evenly
     if not 0 < count < len(frames): return list(frames)
     return [frames[i] for i in np.linspace(0, len(frames) - 1, count).round().astype(int)]
 
-# %% ../nbs/12_timelapse.ipynb #8e27e690
+# %% ../nbs/12_timelapse.ipynb #5830774c
 VIEWS = ('beside', 'overlay', 'wipe')
 
 def _check(frames, predictions, view, weather, smooth, confidence):
@@ -234,10 +236,11 @@ def timelapse(
     images = _one_size(_threaded(read, range(len(frames)), 2))
     batches = iter(lambda: list(islice(images, max(1, batch))), [])
     seen = chain.from_iterable(_threaded(_seer(predictions, smooth, confidence, height), batches))
-    draw = partial(_draw, n=len(frames), height=height, alpha=alpha, view=view, palette=palette, about=about, confidence=confidence)
+    draw = partial(_draw, n=len(frames), height=height, alpha=alpha, view=view, palette=palette, about=about,
+                   confidence=confidence)
     return _encode(_threaded(draw, enumerate(seen), 2), Path(out).with_suffix('.mp4'), len(frames), fps, palette)
 
-# %% ../nbs/12_timelapse.ipynb #f51c59c4
+# %% ../nbs/12_timelapse.ipynb #e7c88dd3
 def show_flicker(
     predict,            # a model that gives logits, such as a `Predictor`
     frames,             # consecutive `Frame`s of one size, at least two
@@ -257,19 +260,21 @@ def show_flicker(
     changed = {name: [a != b for a, b in pairwise(found)] for name, found in maps.items()}
     shares = {name: [c.mean() for c in each] for name, each in changed.items()}
     at = int(np.argmax(next(iter(shares.values()))))
-    pictures = [np.where(changed[n][at][..., None], 255, overlay(photos[at + 1], maps[n][at + 1], .4, palette)//2) for n in maps]
+    dark = [overlay(photos[at + 1], found[at + 1], .4, palette)//2 for found in maps.values()]
+    pictures = [np.where(changed[n][at][..., None], 255, picture) for n, picture in zip(maps, dark)]
     fig, (above, below) = plt.subplots(2, 1, figsize=(11, 5), layout='constrained', height_ratios=[2.1, 1])
     plt.close(fig)
     show_images(pictures, [f'{n}: {shares[n][at]:.1%} changed' for n in maps], ax=above)
     _quiet(below, 'pixels that changed their class, by frame')
-    for name, share in shares.items(): below.plot(range(1, len(share) + 1), share, marker='o', ms=3, label=f'{name}: mean {np.mean(share):.1%}')
+    for name, share in shares.items():
+        below.plot(range(1, len(share) + 1), share, marker='o', ms=3, label=f'{name}: mean {np.mean(share):.1%}')
     below.yaxis.set_major_formatter('{x:.0%}')
     below.set(ylim=(0, None))
     below.xaxis.get_major_locator().set_params(integer=True)
     below.legend(frameon=False, fontsize=8.5)
     return fig
 
-# %% ../nbs/12_timelapse.ipynb #0223bb25
+# %% ../nbs/12_timelapse.ipynb #9d067e28
 def _field(image, pred, at, name, score, alpha, palette):
     "One field of the weather film: a caption above a wipe."
     picture = _picture(image, pred, 'wipe', alpha, at, palette)
@@ -299,7 +304,8 @@ def weather_film(
     if not frames: raise ValueError('no frames to film')
     def spoil(i):
         image = read_image(frames[i])
-        return frames[i], image, read_label(frames[i], image.shape[:2]), {k: add_weather(image, k, strength, i) for k in kinds}
+        label = read_label(frames[i], image.shape[:2])
+        return frames[i], image, label, {k: add_weather(image, k, strength, i) for k in kinds}
     def pictures():
         for i, (frame, image, label, spoiled) in enumerate(_threaded(spoil, range(len(frames)), 2)):
             at, fields, labelled = _wipe(i, len(frames)), [], (label != VOID).any()

@@ -28,12 +28,13 @@ def shrink(
     how = cv2.INTER_AREA if array.ndim == 3 else cv2.INTER_NEAREST_EXACT
     return cv2.resize(array, (max(1, round(w*height/h)), height), interpolation=how)
 
-# %% ../nbs/04_visualization.ipynb #c4240cbd
+# %% ../nbs/04_visualization.ipynb #462312ba
 _SAFE = ((158, 111, 127), (230, 46, 196), (105, 90, 91), (78, 134, 235), (208, 175, 73),
          (170, 195, 209), (232, 210, 155), (182, 244, 30), (7, 137, 33), (252, 255, 186),
          (112, 176, 253), (250, 3, 10), (233, 130, 142), (21, 30, 166), (4, 3, 62),
          (82, 56, 92), (84, 251, 251), (21, 21, 245), (131, 46, 3))  # by trainId
-PALETTES = {'official': TRAIN_TO_COLOR, 'safe': np.pad(np.uint8(_SAFE), ((0, 256 - N_CLASSES), (0, 0)))}  # name -> colours of trainIds, uint8 [256,3]
+PALETTES = {  # name -> colours of trainIds, uint8 [256,3]
+    'official': TRAIN_TO_COLOR, 'safe': np.pad(np.uint8(_SAFE), ((0, 256 - N_CLASSES), (0, 0)))}
 
 def colors_of(
     palette: str = 'official'  # one of `PALETTES`: 'official', or 'safe' for the colour-blind
@@ -113,12 +114,12 @@ def legend(
     return [Patch(facecolor=colors_of(palette)[i]/255, label=CLASS_NAMES[i]) if i < N_CLASSES else
             Patch(facecolor='.06', edgecolor='.4', hatch='//////', lw=0, label='void') for i in present(*train_ids)]
 
-# %% ../nbs/04_visualization.ipynb #58feedfc
+# %% ../nbs/04_visualization.ipynb #bdad0e67
 _WIDTH, _QUIET = 11, '.35'  # inches across a figure; the grey of what is not the point
 _LEGEND = dict(frameon=False, fontsize=8.5, handlelength=1.1, handleheight=1.1, columnspacing=1.3, handletextpad=.5)
 
 def _figure(ax, height, width=_WIDTH):
-    "A new figure that pyplot has already forgotten (so it is shown once, as a cell's value), or one in the place of `ax`."
+    "A figure that pyplot has forgotten (so it is shown once, as a cell's value), or one in the place of `ax`."
     if ax is None:
         fig = plt.figure(figsize=(width, height), layout='constrained')
         plt.close(fig)
@@ -225,9 +226,9 @@ def show_prediction(
     images, titles = _views(image, label, pred, ('image', 'ground truth'), 2, palette)
     return show_images(images, titles, title=title, palette=palette, ax=ax)
 
-# %% ../nbs/04_visualization.ipynb #411e963a
+# %% ../nbs/04_visualization.ipynb #260cab0b
 def show_worst(
-    frames,     # iterable of (name, image RGB uint8 [H,W,3], label trainIds uint8 [H,W], predicted trainIds uint8 [H,W])
+    frames,     # iterable of (name, image uint8 [H,W,3], label trainIds uint8 [H,W], predicted trainIds uint8 [H,W])
     n: int = 3,  # so many
     palette: str = 'official',  # one of `PALETTES`
     ax=None     # axes to draw in; None: a new figure
@@ -264,7 +265,7 @@ def show_iou(
     if n > 1: ax.legend(loc='lower right', **_LEGEND)
     return ax.figure
 
-# %% ../nbs/04_visualization.ipynb #0aa0e820
+# %% ../nbs/04_visualization.ipynb #c98cd111
 def _shares(labels):
     "Share of each class and of void, float64 [20], from label maps or from counts made already."
     made = isinstance(labels, np.ndarray) and labels.ndim == 1
@@ -281,7 +282,8 @@ def show_frequencies(
     "How many of the pixels are of each class, the most frequent first, and of void."
     shares = {name: _shares(l) for name, l in (labels if isinstance(labels, dict) else {'': labels}).items()}
     order = [*np.argsort(-next(iter(shares.values()))[:N_CLASSES], kind='stable'), N_CLASSES]
-    ax, faces = _quiet(ax or _figure(None, 4.8, 8).subplots(), title), np.r_[colors_of(palette)[:N_CLASSES], [[44]*3]][order]/255
+    ax = _quiet(ax or _figure(None, 4.8, 8).subplots(), title)
+    faces = np.r_[colors_of(palette)[:N_CLASSES], [[44]*3]][order]/255
     for marker, (name, share) in zip('oD^sv', shares.items()):
         at = np.where(share > 0, share, np.nan)[order]
         ax.scatter(at, range(20), 56, faces, marker, edgecolors='.4', linewidths=.6, zorder=3)
