@@ -178,7 +178,8 @@ class Weather:
         from cityseg.data import frames
         from cityseg.timelapse import spread, weather_film
         from cityseg.weather import show_weather, weather_scores, weather_table
-        if not callable(predict := _predictions(self.model)): raise ValueError(f'{self.model} holds predictions; weather needs a model')
+        predict = _predictions(self.model)
+        if not callable(predict): raise ValueError(f'{self.model} holds predictions; weather needs a model')
         shown = spread(frames(self.root, self.split), self.count)
         scores = weather_scores(predict, shown, strengths=self.strengths)
         print(weather_table(scores))

@@ -314,7 +314,9 @@ def weather_film(
                 score = f'mean IoU {counts[kind].update(pred, label).miou:.3f}' if labelled else ''
                 fields.append(_field(shrink(view, height), shrink(pred, height), at, kind, score, alpha, palette))
             truth = 'ground truth' if labelled else 'photo'
-            fields.append(_field(shrink(image, height), shrink(label, height), at if labelled else 0, truth, '', alpha, palette))
+            at = at if labelled else 0
+            fields.append(_field(shrink(image, height), shrink(label, height), at, truth, '', alpha, palette))
             about = '  ·  '.join(filter(None, [frame.city, f'weather {strength:g}', model]))
-            yield _sheet(fields, about, f'{frame.name[len(frame.city) + 1:]}     {i + 1}/{len(frames)}', present(label), palette)
+            number = f'{frame.name[len(frame.city) + 1:]}     {i + 1}/{len(frames)}'
+            yield _sheet(fields, about, number, present(label), palette)
     return _encode(pictures(), Path(out).with_suffix('.mp4'), len(frames), fps, palette)

@@ -81,7 +81,8 @@ def weather_scores(
     for i, frame in enumerate(tqdm(frames, desc='weather', disable=None)):
         image = read_image(frame)
         label = read_label(frame, image.shape[:2])
-        for (kind, strength), count in scores.items(): count.update(predict(add_weather(image, kind, strength, seed + i)), label)
+        for (kind, strength), count in scores.items():
+            count.update(predict(add_weather(image, kind, strength, seed + i)), label)
     return scores
 
 def weather_table(
@@ -95,7 +96,8 @@ def weather_table(
         return f'{score:8.4f}' + (f' ({score/clear.miou:4.0%})' if clear and clear.miou else ' '*7)
     lines = [f'{"mean IoU":8}' + ''.join(f'{names.get(s, f"{s:g}"):>15}' for s in strengths)]
     if clear: lines.append(f'{"clear":8}{clear.miou:8.4f}')
-    lines += [f'{k:8}' + ''.join(cell(k, s) for s in strengths) for k in dict.fromkeys(k for k, _ in scores) if k != 'clear']
+    kinds = dict.fromkeys(k for k, _ in scores if k != 'clear')
+    lines += [f'{k:8}' + ''.join(cell(k, s) for s in strengths) for k in kinds]
     return '\n'.join(lines)
 
 # %% ../nbs/11_weather.ipynb #81f93413
