@@ -113,7 +113,7 @@ def _report(faults, fine):
     print(*faults, f'{wrong} faults' if wrong else fine, sep='\n')
     return wrong > 0
 
-# %% ../nbs/15_cli.ipynb #cb5fea35
+# %% ../nbs/15_cli.ipynb #ef29a2d6
 def _predictions(source):
     "A folder of labelId PNGs as {frame name: Path}; anything else is a model, loaded as a `Predictor`."
     folder = Path(source)
@@ -124,43 +124,77 @@ def _predictions(source):
     from cityseg.prediction import Predictor
     return Predictor(load(source))
 
+# %% ../nbs/15_cli.ipynb #fd3996f9
+def _model_name(source):
+    "What a caption calls a model: the run's folder, or its name on a hub."
+    path = Path(source)
+    return path.parent.name if path.name == 'best' else path.name
+
+def _footage(root, split, city, sequence):
+    "The frames of one city, in order; or of a folder of pictures that is no data set."
+    from cityseg.data import DataError, frames
+    from cityseg.timelapse import folder_frames
+    try: listed = frames(root, split, 'sequence' if sequence else 'fine', labels=False)
+    except DataError as e:
+        try: return folder_frames(root)
+        except ValueError: raise e from None
+    cities = sorted({f.city for f in listed})
+    if city and city not in cities: raise ValueError(nearest(city, cities, f'city of {split}'))
+    return [f for f in listed if f.city == (city or cities[0])]
+
 @dataclass
 class Timelapse:
     "Film a city with the predictions overlaid: an mp4 that browsers play, and a gif beside it."
     source: Positional[str]  # a model, or a folder of predictions
-    root: Positional[Path]  # the data
+    root: Positional[Path]  # the data, or any folder of pictures
     out: Path  # the .mp4
     city: Optional[str] = None  # which city; default: the first of the split
-    split: str = 'test'  # train, val or test
+    split: str = 'test'  # train, val, test or demoVideo
+    sequence: bool = False  # the split's video frames (leftImg8bit_sequence)
+    count: int = 0  # at most so many frames, evenly spread; 0: all
     fps: float = 10.0  # frames per second
     height: int = 512  # rows of a frame in the film, pixels at most
     view: Literal['beside', 'overlay', 'wipe'] = 'beside'  # photo and overlay, overlay alone, or a moving line between
     weather: str = 'clear'  # clear, rain, snow, fog, night, blur or noise (needs a model)
+    strength: float = 0.5  # of the weather, 0..1
+    smooth: float = 0.0  # share of the past in each frame's logits, 0 to below 1: less flicker (needs a model)
+    confidence: bool = False  # mean confidence in the caption (needs a model)
+    palette: Literal['official', 'safe'] = 'official'  # colours; safe: for the colour-blind
 
     def __call__(self):
-        from cityseg.data import frames
         from cityseg.timelapse import timelapse
-        listed = frames(self.root, self.split, labels=False)
-        cities = sorted({f.city for f in listed})
-        city = self.city or cities[0]
-        if city not in cities: raise ValueError(nearest(city, cities, f'city of {self.split}'))
-        print(timelapse([f for f in listed if f.city == city], _predictions(self.source), self.out, fps=self.fps,
-                        height=self.height, view=self.view, weather=self.weather))
+        shown, predictions = _footage(self.root, self.split, self.city, self.sequence), _predictions(self.source)
+        name = _model_name(self.source) if callable(predictions) else ''
+        same = 'fps height view weather strength count smooth confidence palette'.split()
+        print(timelapse(shown, predictions, self.out, model=name, **{k: getattr(self, k) for k in same}))
 
+# %% ../nbs/15_cli.ipynb #9bcba907
 @dataclass
 class Weather:
-    "How well does a model hold in rain, snow, fog and at night? Mean IoU under each."
+    "How well does a model hold in rain, snow, fog and at night? A table, a plot and a film of it."
     model: Positional[str]  # a run, its best/ folder, or an SMP model on a hub
     root: Positional[Path]  # the data
     split: str = 'val'  # a split that has ground truth
-    strength: float = 0.5  # of the weather, 0..1
+    out: Path = Path('weather')  # folder for weather.png and weather.mp4
+    strengths: tuple[float, ...] = (0.25, 0.5, 0.75)  # of each weather, 0..1; the film shows the middle one
+    count: int = 0  # at most so many frames, evenly spread; 0: all
 
     def __call__(self):
+        from cityseg.config import whole_file
         from cityseg.data import frames
-        from cityseg.timelapse import weather_scores
-        scores = weather_scores(_predictions(self.model), frames(self.root, self.split), strength=self.strength)
-        for kind, confusion in scores.items(): print(f'{kind:8} {confusion.miou:.4f}')
+        from cityseg.timelapse import spread, weather_film
+        from cityseg.weather import show_weather, weather_scores, weather_table
+        predict = _predictions(self.model)
+        if not callable(predict): raise ValueError(f'{self.model} holds predictions; weather needs a model')
+        shown = spread(frames(self.root, self.split), self.count)
+        scores = weather_scores(predict, shown, strengths=self.strengths)
+        print(weather_table(scores))
+        with whole_file(self.out/'weather.png') as plot: show_weather(scores).savefig(plot, dpi=150)
+        middle = sorted(self.strengths)[len(self.strengths)//2]
+        print(weather_film(predict, spread(shown, 60), self.out/'weather.mp4', middle, model=_model_name(self.model)),
+              self.out/'weather.png', sep='\n')
 
+# %% ../nbs/15_cli.ipynb #8913b78a
 @dataclass
 class Inspect:
     "Write the mask inspector as one HTML file that needs no kernel and no network."
