@@ -27,7 +27,7 @@ from .labels import N_CLASSES
 from .model import IMAGENET, amp_dtype, forward, pick_device
 from .sampling import to_device
 
-# %% ../nbs/09_prediction.ipynb #d9943c56
+# %% ../nbs/09_prediction.ipynb #43f54fbe
 def window_starts(
     full: int,   # length of the side, pixels
     window: int, # length of the window, pixels
@@ -38,6 +38,7 @@ def window_starts(
     steps = -(-last//stride)
     return [round(k*last/steps) for k in range(steps)] + [last]
 
+# %% ../nbs/09_prediction.ipynb #b8082eb2
 class Side(NamedTuple):
     "One window along one side, as the frame's pixels see it."
     start: int           # of the window, pixels of the view
@@ -117,9 +118,9 @@ def strips(
     "A frame's rows in strips."
     return [slice(s, min(s + step, height)) for s in range(0, height, step)]
 
-# %% ../nbs/09_prediction.ipynb #72f14c9d
+# %% ../nbs/09_prediction.ipynb #52a57c70
 def _largest(values):
-    "Index of the first largest along axis 0: float32 [C,H,W] -> uint8 [H,W]. Much faster than argmax on a CPU."
+    "Index of the first largest along axis 0: float32 [C,H,W] -> uint8 [H,W]. Faster than argmax on a CPU."
     top, index = values[0].copy(), np.zeros(values.shape[1:], np.uint8)
     for k in range(1, len(values)):
         np.maximum(index, (values[k] > top)*np.uint8(k), out=index)
@@ -135,10 +136,11 @@ def _matrices(taps, step):
         matrix[at, i], matrix[at, i + 1] = 1 - p, p
         yield s, slice(index[s].min(), index[s].max() + 2), matrix
 
+# %% ../nbs/09_prediction.ipynb #2b8bfd03
 def _four(f, a): return f(f(a[..., :-1, :-1], a[..., 1:, 1:]), f(a[..., :-1, 1:], a[..., 1:, :-1]))
 
 def _rivals(part, won):
-    "Classes that can be the largest anywhere between the samples float32 [19,n,m]; `won` is the largest at each, uint8 [n,m]."
+    "Classes that can be the largest between samples float32 [19,n,m]; `won` is the largest at each, uint8 [n,m]."
     mixed = _four(np.minimum, won) != _four(np.maximum, won)
     bound = _four(np.minimum, part).max(0)
     bound -= 1e-5*np.abs(part).max()   # far above the rounding of what follows
@@ -146,6 +148,7 @@ def _rivals(part, won):
     can[won.ravel()] = True
     return np.flatnonzero(can).astype(np.uint8)
 
+# %% ../nbs/09_prediction.ipynb #fc8c2b0e
 def _tiled(view, tile=(64, 128)):
     "The class of each pixel of a view on the CPU, uint8 [H,W], in tiles of so many pixels."
     logits, ids = np.ascontiguousarray(view.logits.numpy()), np.empty(view.size, np.uint8)
@@ -172,9 +175,9 @@ def classes(view: View) -> np.ndarray:  # trainIds, uint8 [H,W]
     if view.rows is not None: return _tiled(view)
     return np.concatenate([_largest(view.logits[:, s].numpy()) for s in strips(len(view.logits[0]), 16)])
 
-# %% ../nbs/09_prediction.ipynb #6e89632f
+# %% ../nbs/09_prediction.ipynb #f6bcf146
 def _unenlarged(model):
-    "An SMP model without the enlarging in its head (the weights are shared), that layer's factor, and its `align_corners`."
+    "An SMP model without the enlarging in its head (weights are shared), that layer's factor and `align_corners`."
     head = getattr(model, 'segmentation_head', None)
     last = head[1] if isinstance(head, torch.nn.Sequential) and len(head) > 1 else None
     if not isinstance(last, torch.nn.Upsample) or last.mode != 'bilinear': return model, 1, False
@@ -190,9 +193,10 @@ def _out_of_memory(error):
 def own_device() -> torch.device:
     "The device of this process: under torchrun each has its own GPU."
     device = pick_device()
-    return torch.device('cuda', int(os.environ['LOCAL_RANK'])) if device.type == 'cuda' and 'LOCAL_RANK' in os.environ else device
+    rank = os.environ.get('LOCAL_RANK')
+    return torch.device('cuda', int(rank)) if device.type == 'cuda' and rank else device
 
-# %% ../nbs/09_prediction.ipynb #968c244a
+# %% ../nbs/09_prediction.ipynb #ca26693f
 class Network:
     "A model on its device: windows [1,3,h,w] of one size -> logits [19,n,m] of each."
     def __init__(
@@ -224,29 +228,31 @@ class Network:
                 logits = forward(self.model, torch.cat(windows)).float().contiguous()
         except RuntimeError as e:
             if not _out_of_memory(e): raise
-            self._halve(windows)
+            _halve(self, windows)
             return None
         if logits.ndim != 4 or logits.shape[1] != N_CLASSES:
             raise ValueError(f'the model gives {tuple(logits.shape)} for a batch of images; wanted [B,{N_CLASSES},h,w]')
         return logits
 
-    def _halve(self, windows):
-        "Take half as many windows from now on; raises RuntimeError when it was but one."
-        h, w = windows[0].shape[-2:]
-        if len(windows) == 1:
-            raise RuntimeError(f'out of memory: {h}x{w} pixels at once do not fit on {self.device}; look through a smaller '
-                               f'window, such as --window {max(32, h//2)} {max(32, w//2)}')
-        self.batch = len(windows)//2
-        if not self.said: warnings.warn(f'out of memory with {len(windows)} windows of {h}x{w} at once: going on with {self.batch}')
-        self.said = True
+# %% ../nbs/09_prediction.ipynb #6e03b459
+def _halve(network, windows):
+    "Take half as many windows from now on; raises RuntimeError when it was but one."
+    h, w = windows[0].shape[-2:]
+    if len(windows) == 1:
+        raise RuntimeError(f'out of memory: {h}x{w} pixels at once do not fit on {network.device}; look through a '
+                           f'smaller window, such as --window {max(32, h//2)} {max(32, w//2)}')
+    network.batch = len(windows)//2
+    if not network.said:
+        warnings.warn(f'out of memory with {len(windows)} windows of {h}x{w} at once: going on with {network.batch}')
+    network.said = True
 
-    def taps(self, at, n, pixels) -> Taps:
-        "Places in a window of so many pixels among its n logits; None where they are the same."
-        if self.factor == 1 and n == pixels: return taps(at, n, pixels, True)
-        padded = n*self.factor if self.factor > 1 else -(-pixels//32)*32   # as `forward` pads
-        return taps(at, n, padded, self.corners)
+def _network_taps(network, at, n, pixels):
+    "`taps` of a network's n logits for a window of so many pixels, padded as `forward` does it."
+    if network.factor == 1 and n == pixels: return taps(at, n, pixels, True)
+    padded = n*network.factor if network.factor > 1 else -(-pixels//32)*32
+    return taps(at, n, padded, network.corners)
 
-# %% ../nbs/09_prediction.ipynb #8893d491
+# %% ../nbs/09_prediction.ipynb #967f5ae1
 def look(
     network: Network,
     x: torch.Tensor,         # the view, float [1,3,h,w]
@@ -263,7 +269,8 @@ def look(
     found = network([x[..., r.start:r.start+h, c.start:c.start+w] for r, c in grid])
     total = None if len(grid) == 1 else torch.zeros(N_CLASSES, *size, device=x.device)
     for (r, c), logits in zip(grid, found):
-        rows, columns = network.taps(r.at, logits.shape[1], h), network.taps(c.at, logits.shape[2], w)
+        rows, columns = (_network_taps(network, side.at, n, full)
+                         for side, n, full in ((r, logits.shape[1], h), (c, logits.shape[2], w)))
         if total is None: return View(logits, rows, columns)
         part = View(logits, rows, columns)
         for s in strips(len(r.at)):
@@ -271,7 +278,16 @@ def look(
             total[:, r.here.start+s.start:r.here.start+s.stop, c.here] += part.strip(s)*share.to(x.device)
     return View(total)
 
-# %% ../nbs/09_prediction.ipynb #15f2416d
+# %% ../nbs/09_prediction.ipynb #3d4cfd84
+def _check_way(window, stride, scales, batch):
+    "Refuse a way of looking that can't work."
+    if window and min(window) < 32: raise ValueError(f'window: {tuple(window)}; at least 32x32 pixels')
+    if stride and (min(stride) < 1 or window and any(s > w for s, w in zip(stride, window))):
+        raise ValueError(f'stride: {tuple(stride)}; 1 up to the window, or pixels are left out')
+    if not scales or not all(.1 <= s <= 8 for s in scales): raise ValueError(f'scales: {tuple(scales)}; each in 0.1..8')
+    if batch is not None and batch < 1: raise ValueError(f'batch: {batch}; at least 1')
+
+# %% ../nbs/09_prediction.ipynb #797e2c3b
 class Predictor:
     "A model with a way of looking: image uint8 [H,W,3] -> trainIds uint8 [H,W]."
     def __init__(
@@ -285,10 +301,7 @@ class Predictor:
         stride=None,    # rows and columns from one window to the next, at most; default: two thirds of the window
         batch=None      # windows at once, at most; default: 4 on a GPU, else 1
     ):
-        if window and min(window) < 32: raise ValueError(f'window: {tuple(window)}; at least 32x32 pixels')
-        if stride and (min(stride) < 1 or window and any(s > w for s, w in zip(stride, window))):
-            raise ValueError(f'stride: {tuple(stride)}; 1 up to the window, or pixels are left out')
-        if not scales or not all(.1 <= s <= 8 for s in scales): raise ValueError(f'scales: {tuple(scales)}; each in 0.1..8')
+        _check_way(window, stride, scales, batch)
         self.network, self.model = Network(model, device, amp, batch), model
         self.device, self.dtype = self.network.device, self.network.dtype
         self.window, self.scales, self.flip, self.stride = window, tuple(scales), flip, stride
@@ -296,7 +309,8 @@ class Predictor:
     @cached_property
     def tag(self) -> str:
         "A fingerprint of the weights and the way of looking: equal tags predict alike."
-        way = type(self.model).__qualname__, self._normalisation, self.window, self.scales, self.flip, self.stride, str(self.dtype)
+        way = (type(self.model).__qualname__, self._normalisation, self.window, self.scales, self.flip, self.stride,
+               str(self.dtype))
         digest = hashlib.sha1(repr(way).encode())
         for name, value in self.model.state_dict().items():
             digest.update(name.encode() + value.cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
@@ -319,9 +333,9 @@ class Predictor:
         if len(self.scales) == 1 and not self.flip: return classes(next(_views(self, image)))
         return classes(View(self.probabilities(image)))
 
-# %% ../nbs/09_prediction.ipynb #79d3d400
+# %% ../nbs/09_prediction.ipynb #b304cb20
 def _views(predict, image):
-    "One `View` for each scale and mirror image. What is larger than the frame is seen through windows of the frame's size."
+    "One `View` for each scale and mirror image; what is larger than the frame is seen through windows of its size."
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise TypeError(f'an RGB image, uint8 [H,W,3], wanted; got {image.dtype} {image.shape}')
     x = to_device(torch.from_numpy(np.ascontiguousarray(image))[None], *predict._normalisation, predict.device)
@@ -348,7 +362,7 @@ def threaded(
             if len(waiting) > 2*threads: yield waiting.popleft().result()
         while waiting: yield waiting.popleft().result()
 
-# %% ../nbs/09_prediction.ipynb #71b17b0f
+# %% ../nbs/09_prediction.ipynb #1e3b4fbb
 def share(
     items: list  # such as frames
 ) -> list:       # those of this process: all of them, but under torchrun
@@ -368,6 +382,7 @@ def _copies(predict, devices):
         copies.append(new)
     return copies
 
+# %% ../nbs/09_prediction.ipynb #7deec866
 def predict_frames(
     predict,           # callable image uint8 [H,W,3] -> trainIds uint8 [H,W], such as a `Predictor`
     frames: list,      # `Frame`s

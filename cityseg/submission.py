@@ -20,7 +20,7 @@ from .data import DataError, FRAME_NAME, Fault, Remark, find_predictions, member
 from .labels import CLASSES, N_CLASSES, to_label_ids
 from .prediction import predict_frames, share, threaded
 
-# %% ../nbs/11_submission.ipynb #04e61fa6
+# %% ../nbs/11_submission.ipynb #881aa03d
 _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 if hasattr(cv2, 'IMWRITE_PNG_FILTER'): _PNG += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]  # newer OpenCV only
 
@@ -45,10 +45,11 @@ def write_prediction(
     if not FRAME_NAME.fullmatch(name) or Path(name).name != name:
         raise ValueError(f'{name!r} is no frame name; wanted <city>_<6 digits>_<6 digits>')
     path = Path(folder)/f'{name}_predIds.png'
-    with whole_file(path) as part: part.write_bytes(_note(cv2.imencode('.png', to_label_ids(train_ids), _PNG)[1].tobytes(), tag))
+    png = cv2.imencode('.png', to_label_ids(train_ids), _PNG)[1].tobytes()
+    with whole_file(path) as part: part.write_bytes(_note(png, tag))
     return path
 
-# %% ../nbs/11_submission.ipynb #94181a03
+# %% ../nbs/11_submission.ipynb #846c85fb
 def _frame_size(frame):
     "(height, width) of a frame, from its file's header."
     with Image.open(frame.image) as im: return im.height, im.width // (2 if frame.layout == 'pairs' else 1)
@@ -70,7 +71,9 @@ def write_predictions(
 
 def _is_done(path, frame, tag):
     "Is this file a whole prediction of the frame, made by a predictor of this tag?"
-    try: return _note(b'', tag)[:-4] in path.read_bytes()[:512] and read_prediction(path).shape == _frame_size(frame)
+    try:
+        if _note(b'', tag)[:-4] not in path.read_bytes()[:512]: return False
+        return read_prediction(path).shape == _frame_size(frame)
     except (ValueError, OSError): return False
 
 # %% ../nbs/11_submission.ipynb #13b9fe58
@@ -106,14 +109,15 @@ def _id_faults(ids):
         yield f'holds ids that are not evaluated: {listed}', ('predict the 19 evaluated classes only, never void '
                                                               '(leave a 20th class out of the argmax)')
 
-# %% ../nbs/11_submission.ipynb #98e0f87a
+# %% ../nbs/11_submission.ipynb #b9c7239d
 def _outside(root, name):
     "Does a member's name lead out of its folder or zip?"
     linked = root.is_dir() and not (root/name).resolve().is_relative_to(root.resolve())
     return linked or name[:1] in '/\\' or name[1:2] == ':' or '..' in name.replace('\\', '/').split('/')
 
+# %% ../nbs/11_submission.ipynb #512def0c
 def _name_faults(root, members, sizes):
-    "(faults of names and sizes, members whose content is to be looked at with their frame's size, frame name -> its files)."
+    "Faults of names and sizes, the members to be opened with their frame's size, and {frame name: its first file}."
     faults, fine, seen = [], [], {}
     for member in members:
         path = Path(member.name)
@@ -127,13 +131,15 @@ def _name_faults(root, members, sizes):
         else:
             first = seen.setdefault(match[0], path)
             if first is not path:
-                faults.append(fault(f'predicts the same frame as {first}', 'keep one, that of labelIds: one file a frame is taken'))
+                faults.append(fault(f'predicts the same frame as {first}',
+                                    'keep one, that of labelIds: one file a frame is taken'))
             if not size: faults.append(fault('belongs to no frame of this split', 'take it out'))
             elif member.size > 2*size[0]*size[1] + (1 << 16):
                 faults.append(fault(f'is absurdly big ({member.size/1e6:.0f} MB unpacked)', 'write an 8-bit PNG of labelIds'))
             else: fine.append((member, size))
     return faults, fine, seen
 
+# %% ../nbs/11_submission.ipynb #9cfd49a6
 def _content_faults(found):
     "What is wrong with what one file holds, one or none; `found` is a member and the size it must have."
     member, size = found
@@ -141,7 +147,8 @@ def _content_faults(found):
     try: faults = [Fault(path, *f) for f in _id_faults(read_ids(member, size, 255))]
     except DataError as e:
         colour = 'RGB' in e.fault.what
-        return [Fault(path, e.fault.what + ', a colour picture', 'leave it out, and give one PNG of labelIds a frame') if colour else e.fault]
+        if not colour: return [e.fault]
+        return [Fault(path, e.fault.what + ', a colour picture', 'leave it out, and give one PNG of labelIds a frame')]
     palette = member.read_bytes()[25] == 3
     return faults + [Remark(path, 'is a palette PNG', 'fine: its indices are scored')]*palette
 
