@@ -50,15 +50,17 @@ def _train_defaults(args):
     name = next((a.partition('=')[2] or b for a, b in zip(args, [*args[1:], '']) if a.partition('=')[0] == '--recipe'), 'default')
     return Train(tyro.MISSING, tyro.MISSING, recipe(name), name)
 
-# %% ../nbs/15_cli.ipynb #888e9818
+# %% ../nbs/15_cli.ipynb #0bfc6d97
 @dataclass
 class Predict:
-    "Predict a split: labelId PNGs as the benchmark wants them. Frames that were done before are not done again."
+    "Predict a split: labelId PNGs as the benchmark wants them, on all GPUs. Frames that were done before are kept."
     model: Positional[str]  # a run, its best/ folder, or an SMP model on a hub
     root: Positional[Path]  # the data
     out: Path  # folder to write to
     split: str = 'test'  # train, val or test
     window: Optional[tuple[int, int]] = None  # height and width of a sliding window, pixels; default: the whole frame
+    stride: Optional[tuple[int, int]] = None  # rows and columns from one window to the next; default: 2/3 of the window
+    batch: Optional[int] = None  # windows at once, at most; default: 4 on a GPU, else 1
     scales: tuple[float, ...] = (1.0,)  # average over these sizes of the image
     flip: bool = False  # and over its mirror image
     amp: str = 'auto'  # mixed precision: auto, fp16, bf16, no
@@ -68,9 +70,11 @@ class Predict:
         from cityseg.model import load
         from cityseg.prediction import Predictor
         from cityseg.submission import write_predictions
-        predict = Predictor(load(self.model), amp=self.amp, window=self.window, scales=self.scales, flip=self.flip)
-        done = write_predictions(predict, frames(self.root, self.split, labels=False), self.out)
-        print(f'{len(done)} predictions in {self.out}')
+        predict = Predictor(load(self.model), amp=self.amp, window=self.window, scales=self.scales, flip=self.flip,
+                            stride=self.stride, batch=self.batch)
+        listed = frames(self.root, self.split, labels=False)
+        done = write_predictions(predict, listed, self.out)
+        print(f'{len(done)} predictions in {self.out}' + f' (this process; {len(listed)} in all)'*(len(done) < len(listed)))
 
 @dataclass
 class Evaluate:
@@ -95,7 +99,7 @@ class Submit:
     folder: Positional[Optional[Path]] = None  # predictions to zip
     zip: Optional[Path] = None  # the zip to write
     check: Optional[Path] = None  # a folder or zip to check instead
-    frames: Optional[Path] = None  # the data, so that missing frames and wrong sizes are found
+    frames: Optional[Path] = None  # the data, whose test frames are expected; default: the official 1525 at 2048x1024
 
     def __call__(self):
         from cityseg.data import frames
