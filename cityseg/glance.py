@@ -81,7 +81,7 @@ def render(
     else: painted = overlay(image, ids, alpha) if view == 'overlay' else colorize(ids)
     return np.where(cv2.LUT(ids, on)[..., None] > 0, painted, below)
 
-# %% ../nbs/13_glance.ipynb #32fee0c9
+# %% ../nbs/13_glance.ipynb #e70fe1a9
 RUNS = ('prediction', 'second run')  # how the runs are called unless the caller knows better
 
 def panels(
@@ -98,10 +98,10 @@ def panels(
 
 def _captioned(image, text):
     "The picture with white text on a dark label in its corner."
-    picture = Image.fromarray(image)
-    draw, font = ImageDraw.Draw(picture, 'RGBA'), ImageFont.truetype(findfont('DejaVu Sans'), 12)
-    draw.rounded_rectangle((5, 5, 17 + draw.textlength(text, font), 25), 4, fill=(12, 14, 18, 200))
-    draw.text((11, 15), text, 'white', font, anchor='lm')
+    picture, size = Image.fromarray(image), max(9, image.shape[1]//34)
+    draw, font = ImageDraw.Draw(picture, 'RGBA'), ImageFont.truetype(findfont('DejaVu Sans'), size)
+    draw.rounded_rectangle((5, 5, 5 + size + draw.textlength(text, font), 5 + 1.7*size), 4, fill=(12, 14, 18, 200))
+    draw.text((5 + size/2, 5 + .85*size), text, 'white', font, anchor='lm')
     return np.asarray(picture)
 
 def picture(

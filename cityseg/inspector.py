@@ -73,7 +73,7 @@ def inspect_html(
     with whole_file(out) as part: part.write_text(page, encoding='utf-8')
     return Path(out)
 
-# %% ../nbs/13_inspector.ipynb #a3873322
+# %% ../nbs/13_inspector.ipynb #e8fb4111
 _NOTED = -2  # in the choice of a class: frames with a note
 
 def _percent(v): return '-' if np.isnan(v) else f'{100*v:.1f}'
@@ -84,21 +84,21 @@ def _chip(c, iou, other_iou, share):
     "A class for its checkbox: colour, name, IoU (and what is gained over the second run), share of pixels."
     known = share > 0 or iou >= 0
     amount = 'absent' if not known else 'pred. only' if not share else '<0.1%' if share < .0005 else f'{share:.1%}'
-    score = f'<b>{_percent(iou)} {_signed(iou - other_iou)}</b>' if known else '<span class="absent"></span>'
+    score = f'<b>{_percent(iou)} {_signed(iou - other_iou)}</b>' if known else ''
     return (f'<span class="swatch" style="background:rgb{c.color}"></span><span class="name">{c.name}</span>'
-            f'<span class="line">{score}<span class="soft">{amount}</span></span>'
+            f'<span class="line">{score}<span class="soft {"" if known else "absent"}">{amount}</span></span>'
             f'<span class="bar" style="width:{100*np.nan_to_num(iou):.0f}%"></span>')
 
 def _controls(offered, cities):
     "The widgets by name; `offered` are the views that there can be."
-    wide, button = W.Layout(width='auto'), lambda text, tip: W.Button(description=text, tooltip=tip)
+    wide, button = dict(width='auto'), lambda text, tip: W.Button(description=text, tooltip=tip)
     classes = [(c.name, c.trainId) for c in CLASSES]
     filters = [('Any class', -1), ('With a note', _NOTED), *((f'With {n}', i) for n, i in classes)]
     slider = lambda text, tip, high=1., start=.5, step=.01, **kw: W.FloatSlider(
         start, min=1. if high > 1 else 0., max=high, step=step, description=text, tooltip=tip, readout=False, **kw)
     return SimpleNamespace(
         count=W.HTML(), search=W.Text(placeholder='Name or note', tooltip='Search frames by name or note', layout=wide),
-        city=W.Dropdown(options=[('All cities', ''), *cities], tooltip='Show frames of a city', layout=W.Layout(width='50%')),
+        city=W.Dropdown(options=[('All cities', ''), *zip(cities, cities)], tooltip='Show frames of a city', layout=W.Layout(width='50%')),
         has=W.Dropdown(options=filters, tooltip='Show frames with a note or a class', layout=W.Layout(width='50%')),
         sort=W.Dropdown(options=[(f'Sort by {s}', s) for s in SORTS if s in SORTS[:4] or 'two runs' in offered], layout=wide),
         index=W.Dropdown(options=classes, tooltip='Class to sort by', layout=wide),
@@ -108,8 +108,8 @@ def _controls(offered, cities):
         save=button('Save PNG', 'Save this view as a file'), say=W.HTML(), picture=W.Image(layout=W.Layout(width='100%')),
         view=W.ToggleButtons(options=[(v.capitalize(), v) for v in offered], value='overlay' if 'overlay' in offered else 'image',
                              tooltips=offered, style=dict(button_width='auto')),
-        alpha=slider('Opacity', 'Opacity of the colours', layout=W.Layout(width='180px')),
-        zoom=slider('Zoom', 'How close to look', 16., 1., .25, layout=W.Layout(width='180px')),
+        alpha=slider('Opacity', 'Opacity of the colours', layout=dict(width='132px')),
+        zoom=slider('Zoom', 'How close to look', 16., 1., .25, layout=dict(width='132px')),
         across=slider('', 'Which part: across', layout=wide), down=slider('', 'Which part: down', orientation='vertical'),
         all=button('All', 'Show every class'), none=button('None', 'Hide every class'), hint=W.HTML(),
         chips=[W.Checkbox(True, indent=False, description_allow_html=True) for _ in CLASSES],
@@ -159,7 +159,7 @@ class _Shelf:
                 self.scores[name] = known
                 if i % 10 == 0: say(f'scoring frame {i + 1} of {len(missing)}')
 
-# %% ../nbs/13_inspector.ipynb #a5e14456
+# %% ../nbs/13_inspector.ipynb #b12a836a
 class _Screen(W.VBox):
     "The controls, and one frame shown as they say."
     def __init__(self, offered, cities, names, size):
@@ -182,6 +182,7 @@ class _Screen(W.VBox):
         "Put words above the picture; nothing clears them."
         text = '; '.join(map(str, filter(None, texts)))
         self.w.say.value = f'<div role="alert">{html.escape(text)}</div>' if text else ''
+        self.w.say.layout.display = None if text else 'none'
 
     def _set(self, name, now, place):
         "Show another frame."
@@ -189,7 +190,8 @@ class _Screen(W.VBox):
         for chip, *known in zip(w.chips, CLASSES, now.iou, now.other_iou, now.share): chip.description = _chip(*known)
         facts = [f'mean IoU {_percent(now.miou)}', '' if np.isnan(now.gain) else f'{100*now.gain:+.1f} against {self.names[1]}',
                  '' if now.confidence is None else f'confidence {now.confidence.mean()/2.55:.1f}', place]
-        w.title.value = f'<b>{html.escape(name)}</b> <span class="soft">{html.escape(", ".join(filter(None, facts)))}</span>'
+        facts = html.escape(', '.join(filter(None, facts)))
+        w.title.value = f'<div role="status"><b>{html.escape(name)}</b> <span class="soft">{facts}</span></div>'
         self._paint()
 
     def _paint(self, _=None):
@@ -202,7 +204,7 @@ class _Screen(W.VBox):
         shown = picture(part, self.view, w.alpha.value, [i for i, c in enumerate(w.chips) if c.value], self.names)
         by = max(1, self.size[0]//len(shown))                # what is smaller than the screen is shown as pixels
         self.picture = shown.repeat(by, 0).repeat(by, 1)
-        w.picture.value, w.picture.tooltip = _jpeg(self.picture), f'{self.name}, {self.view}'
+        w.picture.value = _jpeg(self.picture)
         for pan in (w.across, w.down): pan.layout.display = None if w.zoom.value > 1 else 'none'
         scale = ', '.join(f'rgb{tuple(c)}' for c in RAMP[::-36].tolist())
         w.hint.value = '<span class="soft">IoU and share of pixels in this frame</span>' if self.view != 'confidence' else (
@@ -221,7 +223,7 @@ class _Screen(W.VBox):
             for c in self.w.chips: c.value = on
         self._paint()
 
-# %% ../nbs/13_inspector.ipynb #36932ba7
+# %% ../nbs/13_inspector.ipynb #0dff60e9
 class Inspector(_Screen):
     "Frames, their ground truth and predictions, in a live notebook."
     def __init__(self,
@@ -269,10 +271,10 @@ class Inspector(_Screen):
         if by != 'name' or has >= 0: self.shelf.measure(self._say)
         looks = {n: self.shelf.scores.get(n, Look()) for n in self.frames if has != _NOTED or n in self.notes}
         names = order(looks, by, index, w.search.value, w.city.value, has, self.notes)
-        mark = lambda n: '  \u270e' if n in self.notes else ''
+        mark = lambda n: '\u270e' if n in self.notes else '\u2003'
         with self._held():   # new options select the first one
             now = w.frame.value
-            w.frame.options = [(f'{_percent(sort_key(looks[n], by, index)):\u2007>5}  {n}{mark(n)}', n) for n in names]
+            w.frame.options = [(f'{_percent(sort_key(looks[n], by, index)):\u2007>5} {mark(n)} {n}', n) for n in names]
             w.frame.value = now if now in names else names[0] if names else None
         w.count.value = f'<b>Frames</b> <span class="soft">{len(names)} of {len(self.frames)}</span>'
         self._go()
