@@ -6,8 +6,8 @@
 __all__ = ['VIEWS', 'RAMP', 'RUNS', 'SORTS', 'Look', 'mean_iou', 'views', 'render', 'panels', 'picture', 'region', 'Source',
            'look', 'sort_key', 'order', 'notes_file', 'read_notes', 'keep_note']
 
-# %% ../nbs/13_glance.ipynb #d2ec6611
-import json
+# %% ../nbs/13_glance.ipynb #be87088a
+import json, os
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -223,13 +223,14 @@ def order(
     sign = -1 if by == 'largest share of' else 1
     return sorted(found, key=lambda n: (np.nan_to_num(sign*sort_key(looks[n], by, index), nan=np.inf), n))
 
-# %% ../nbs/13_glance.ipynb #529759f9
+# %% ../nbs/13_glance.ipynb #1edc15b3
 def notes_file(
     predictions=None  # as for `Source`
 ) -> Path:
     "Where the notes on predictions are kept: beside their folder or zip, else here."
-    if isinstance(predictions, dict) and predictions: predictions = Path(str(next(iter(predictions.values())))).parent
-    if not isinstance(predictions, (str, Path)): return Path('notes.json')
+    if isinstance(predictions, dict) and predictions:
+        predictions = os.path.commonpath([Path(str(p)).parent for p in predictions.values()])
+    if not isinstance(predictions, (str, Path)) or not str(predictions): return Path('notes.json')
     return Path(predictions).with_name(Path(predictions).stem + '_notes.json')
 
 def read_notes(path) -> dict:  # frame name -> text

@@ -223,7 +223,7 @@ class _Screen(W.VBox):
             for c in self.w.chips: c.value = on
         self._paint()
 
-# %% ../nbs/13_inspector.ipynb #0dff60e9
+# %% ../nbs/13_inspector.ipynb #93dd9361
 class Inspector(_Screen):
     "Frames, their ground truth and predictions, in a live notebook."
     def __init__(self,
@@ -271,10 +271,10 @@ class Inspector(_Screen):
         if by != 'name' or has >= 0: self.shelf.measure(self._say)
         looks = {n: self.shelf.scores.get(n, Look()) for n in self.frames if has != _NOTED or n in self.notes}
         names = order(looks, by, index, w.search.value, w.city.value, has, self.notes)
-        mark = lambda n: '\u270e' if n in self.notes else '\u2003'
+        mark = lambda n: '\u2009\u270e\u2009' if n in self.notes else '\u2003'
         with self._held():   # new options select the first one
             now = w.frame.value
-            w.frame.options = [(f'{_percent(sort_key(looks[n], by, index)):\u2007>5} {mark(n)} {n}', n) for n in names]
+            w.frame.options = [(f'{_percent(sort_key(looks[n], by, index)):\u2007>5}{mark(n)}{n}', n) for n in names]
             w.frame.value = now if now in names else names[0] if names else None
         w.count.value = f'<b>Frames</b> <span class="soft">{len(names)} of {len(self.frames)}</span>'
         self._go()
