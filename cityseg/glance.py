@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['VIEWS', 'RAMP', 'RUNS', 'SORTS', 'Look', 'mean_iou', 'views', 'render', 'panels', 'picture', 'region', 'Source',
-           'look', 'sort_key', 'order', 'notes_file', 'read_notes', 'keep_note']
+           'look', 'sort_key', 'order', 'Shelf', 'notes_file', 'read_notes', 'keep_note']
 
-# %% ../nbs/13_glance.ipynb #be87088a
+# %% ../nbs/13_glance.ipynb #16415425
 import json, os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -52,8 +53,8 @@ def views(look: Look) -> list:  # names from VIEWS
     there = True, label, pred, known, label and pred, pred and confidence, known, pred and other
     return [v for v, ok in zip(VIEWS, there) if ok]
 
-# %% ../nbs/13_glance.ipynb #f066746b
-RAMP = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[::-1], cv2.COLORMAP_INFERNO).reshape(256, 3)[:, ::-1]  # certain is dark
+# %% ../nbs/13_glance.ipynb #4ae10e2e
+RAMP = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[::-1], cv2.COLORMAP_INFERNO).reshape(256, 3)[:, ::-1]
 
 def _on(classes):
     "A table uint8 [256]: 1 for the trainIds to show; void is shown when all classes are."
@@ -69,7 +70,8 @@ def render(
     classes=None            # the trainIds to show; None: all
 ) -> np.ndarray:  # RGB uint8 [H,W,3]
     "One view of one frame. The overlay is of the prediction, or of the ground truth where there is no prediction."
-    if view not in views(look): raise ValueError(f'no view {view!r} of this frame; there are: {", ".join(views(look))}')
+    if view not in (there := views(look)):
+        raise ValueError(f'no view {view!r} of this frame; there are: {", ".join(there)}')
     image, label, pred, on = look.image, look.label, look.pred, _on(classes)
     if view == 'image': return image
     if view == 'errors':
@@ -160,7 +162,7 @@ class Source:
         confidence = (sure*255).byte().cpu().numpy()
         return cv2.imencode('.png', ids.byte().cpu().numpy())[1], cv2.imencode('.jpg', confidence)[1]
 
-# %% ../nbs/13_glance.ipynb #827f6076
+# %% ../nbs/13_glance.ipynb #7fac57ab
 def _fitting(what, get, shape, notes):
     "The pair that `get` gives, if it fits the photo; else None twice, and a note of what is wrong."
     try: ids, confidence = get()
@@ -168,21 +170,22 @@ def _fitting(what, get, shape, notes):
         notes.append(f'{what}: {e}')
         return None, None
     if ids is None or ids.shape == shape: return ids, confidence
-    notes.append(f'{what} is {" x ".join(map(str, ids.shape))}, the photo {" x ".join(map(str, shape))} (height x width)')
+    theirs, ours = (' x '.join(map(str, s)) for s in (ids.shape, shape))
+    notes.append(f'{what} is {theirs}, the photo {ours} (height x width)')
     return None, None
 
 def _predicted(what, source, frame, image, notes):
     "What a source says of a frame, and a note if these seem to be no labelIds."
     ids, confidence = _fitting(what, lambda: source(frame, image), image.shape[:2], notes)
     if ids is not None and (void := (ids >= N_CLASSES).mean()) > .2:
-        notes.append(f'{void:.0%} of the {what} is no evaluated labelId; are these trainIds? to_label_ids makes labelIds')
+        notes.append(f'{void:.0%} of the {what} is no evaluated labelId; are these trainIds? (to_label_ids cures that)')
     return ids, confidence
 
 def look(
     frame,         # `Frame`
     source,        # (frame, image) -> (trainIds, confidence), such as a `Source`
     other=None,    # the same of a second run
-    other_name=RUNS[1]
+    other_name=RUNS[1]  # how it is called
 ) -> Look:  # at full size
     "Read a frame, ask for its predictions and score them; what is wrong becomes a note."
     try: image = read_image(frame)
@@ -223,7 +226,40 @@ def order(
     sign = -1 if by == 'largest share of' else 1
     return sorted(found, key=lambda n: (np.nan_to_num(sign*sort_key(looks[n], by, index), nan=np.inf), n))
 
-# %% ../nbs/13_glance.ipynb #1edc15b3
+# %% ../nbs/13_glance.ipynb #00fb5606
+def _numbers_only(look):
+    "A `Look` without its pictures."
+    return look._replace(**dict.fromkeys(Look._fields[:5]))
+
+class Shelf:
+    "`Look`s by frame name, read ahead of the eye."
+    def __init__(self,
+        frames: dict,  # frame name -> `Frame`
+        read           # `Frame` -> `Look`
+    ):
+        self.frames, self.read, self.kept, self.scores, self.pool = frames, read, {}, {}, ThreadPoolExecutor(1)
+
+    def look(self, name, ahead=()) -> Look:
+        "The `Look` of the frame of a name; those of the names in `ahead` are read meanwhile."
+        job = self.kept.pop(name, None)
+        self.kept = {n: j for n, j in self.kept.items() if n in ahead or not j.cancel()}   # nobody waits for those
+        for n, j in ((name, job), *((n, self.kept.pop(n, None)) for n in ahead)):
+            self.kept[n] = j or self.pool.submit(self.read, self.frames[n])
+        for n in [*self.kept][:-8]: del self.kept[n]
+        now = self.kept[name].result()
+        self.scores[name] = _numbers_only(now)
+        return now
+
+    def measure(self, say):
+        "Score every frame that isn't yet; `say` is told how far it is."
+        missing = [n for n in self.frames if n not in self.scores]
+        score = lambda name: _numbers_only(self.read(self.frames[name]))
+        with ThreadPoolExecutor() as pool:
+            for i, (name, known) in enumerate(zip(missing, pool.map(score, missing))):
+                self.scores[name] = known
+                if i % 10 == 0: say(f'scoring frame {i + 1} of {len(missing)}')
+
+# %% ../nbs/13_glance.ipynb #ab672573
 def notes_file(
     predictions=None  # as for `Source`
 ) -> Path:
@@ -237,7 +273,8 @@ def read_notes(path) -> dict:  # frame name -> text
     "The notes in a file; none if there is no file."
     if not Path(path).exists(): return {}
     try: return {str(k): str(v) for k, v in json.loads(Path(path).read_text(encoding='utf-8')).items()}
-    except (ValueError, AttributeError): raise ValueError(f'{path} holds no notes (a JSON object of texts); move it away') from None
+    except (ValueError, AttributeError):
+        raise ValueError(f'{path} holds no notes (a JSON object of texts); move it away') from None
 
 def keep_note(
     path,       # the JSON file

@@ -5,9 +5,8 @@
 # %% auto #0
 __all__ = ['inspect_html', 'Inspector']
 
-# %% ../nbs/13_inspector.ipynb #6e955490
+# %% ../nbs/13_inspector.ipynb #97d371dc
 import base64, html, json, zlib
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -17,8 +16,8 @@ import ipywidgets as W
 import numpy as np
 from tqdm.auto import tqdm
 from .config import whole_file
-from .glance import (Look, RAMP, RUNS, SORTS, Source, VIEWS, keep_note, look, notes_file, order, panels, picture,
-                            read_notes, region, sort_key, views)
+from .glance import (Look, RAMP, RUNS, Shelf, SORTS, Source, VIEWS, keep_note, look, notes_file, order, panels,
+                            picture, read_notes, region, sort_key, views)
 from .labels import CLASSES, N_CLASSES
 
 # %% ../nbs/13_inspector.ipynb #45b7a2e2
@@ -48,7 +47,7 @@ def _entry(frame, look, size):
                 iou=_numbers(look.iou), otherIou=_numbers(look.other_iou), share=_numbers(look.share),
                 miou=miou, gain=gain, sure=mean)
 
-# %% ../nbs/13_inspector.ipynb #e3440b76
+# %% ../nbs/13_inspector.ipynb #ad60e741
 def inspect_html(
     frames,             # list of `Frame`
     predictions,        # {frame name: labelId PNG}, a folder of them, a model (RGB -> trainIds), or None
@@ -67,13 +66,14 @@ def inspect_html(
         offered |= {*views(known)}
     ramp = ''.join('%02x%02x%02x' % tuple(c) for c in RAMP[2::4].tolist())
     data = dict(views=[v for v in VIEWS if v in offered], keys=VIEWS, runs=names, ramp=ramp, frames=entries,
-                classes=[dict(name=c.name, color=c.color) for c in CLASSES], notes=read_notes(notes or notes_file(predictions)))
+                classes=[dict(name=c.name, color=c.color) for c in CLASSES],
+                notes=read_notes(notes or notes_file(predictions)))
     text = json.dumps(data).replace('<', r'\u003c')
     page = (files('cityseg')/'inspector.html').read_text('utf-8').replace('{{DATA}}', text)
     with whole_file(out) as part: part.write_text(page, encoding='utf-8')
     return Path(out)
 
-# %% ../nbs/13_inspector.ipynb #e8fb4111
+# %% ../nbs/13_inspector.ipynb #d42fe125
 _NOTED = -2  # in the choice of a class: frames with a note
 
 def _percent(v): return '-' if np.isnan(v) else f'{100*v:.1f}'
@@ -89,28 +89,49 @@ def _chip(c, iou, other_iou, share):
             f'<span class="line">{score}<span class="soft {"" if known else "absent"}">{amount}</span></span>'
             f'<span class="bar" style="width:{100*np.nan_to_num(iou):.0f}%"></span>')
 
+def _title(name, now, against, place):
+    "Name, scores and place in the list, for the line above the picture."
+    gain = '' if np.isnan(now.gain) else f'{100*now.gain:+.1f} against {against}'
+    sure = '' if now.confidence is None else f'confidence {now.confidence.mean()/2.55:.1f}'
+    facts = ', '.join(filter(None, (f'mean IoU {_percent(now.miou)}', gain, sure, place)))
+    return f'<div role="status"><b>{html.escape(name)}</b> <span class="soft">{html.escape(facts)}</span></div>'
+
+def _hint(view):
+    "What the numbers below the picture are, or what the colours of the confidence mean."
+    if view != 'confidence': return '<span class="soft">IoU and share of pixels in this frame</span>'
+    ramp = ', '.join(f'rgb{tuple(c)}' for c in RAMP[::-36].tolist())
+    scale = f'<span class="ramp" style="background:linear-gradient(90deg,{ramp})"></span>'
+    return f'<span class="soft">sure{scale}a guess</span>'
+
+# %% ../nbs/13_inspector.ipynb #9f5679c3
+def _slider(text, tip, width='132px', **kwargs):
+    "A slider from 0 to 1 that starts in the middle, unless told otherwise."
+    given = dict(value=.5, min=0., max=1., step=.01, readout=False, layout=dict(width=width))
+    return W.FloatSlider(**{**given, **kwargs}, description=text, tooltip=tip)
+
 def _controls(offered, cities):
     "The widgets by name; `offered` are the views that there can be."
-    wide, button = dict(width='auto'), lambda text, tip: W.Button(description=text, tooltip=tip)
+    wide, half = dict(width='auto'), dict(width='50%')
+    button = lambda text, tip: W.Button(description=text, tooltip=tip)
     classes = [(c.name, c.trainId) for c in CLASSES]
     filters = [('Any class', -1), ('With a note', _NOTED), *((f'With {n}', i) for n, i in classes)]
-    slider = lambda text, tip, high=1., start=.5, step=.01, **kw: W.FloatSlider(
-        start, min=1. if high > 1 else 0., max=high, step=step, description=text, tooltip=tip, readout=False, **kw)
+    sorts = [(f'Sort by {s}', s) for s in SORTS if s != 'loss to second run' or 'two runs' in offered]
     return SimpleNamespace(
         count=W.HTML(), search=W.Text(placeholder='Name or note', tooltip='Search frames by name or note', layout=wide),
-        city=W.Dropdown(options=[('All cities', ''), *zip(cities, cities)], tooltip='Show frames of a city', layout=W.Layout(width='50%')),
-        has=W.Dropdown(options=filters, tooltip='Show frames with a note or a class', layout=W.Layout(width='50%')),
-        sort=W.Dropdown(options=[(f'Sort by {s}', s) for s in SORTS if s in SORTS[:4] or 'two runs' in offered], layout=wide),
+        city=W.Dropdown(options=[('All cities', ''), *zip(cities, cities)], tooltip='Show one city', layout=half),
+        has=W.Dropdown(options=filters, tooltip='Show frames with a note or a class', layout=half),
+        sort=W.Dropdown(options=sorts, tooltip='Sort frames', layout=wide),
         index=W.Dropdown(options=classes, tooltip='Class to sort by', layout=wide),
-        frame=W.Select(tooltip='Frames', layout=W.Layout(width='auto', height='auto')),
+        frame=W.Select(tooltip='Frames', layout=dict(width='auto', height='auto')),
         previous=button('\u2190', 'Previous frame'), next=button('\u2192', 'Next frame'), title=W.HTML(),
         worst=button('Next worst', 'The worst frame of the list that you have not looked at yet'),
-        save=button('Save PNG', 'Save this view as a file'), say=W.HTML(), picture=W.Image(layout=W.Layout(width='100%')),
-        view=W.ToggleButtons(options=[(v.capitalize(), v) for v in offered], value='overlay' if 'overlay' in offered else 'image',
-                             tooltips=offered, style=dict(button_width='auto')),
-        alpha=slider('Opacity', 'Opacity of the colours', layout=dict(width='132px')),
-        zoom=slider('Zoom', 'How close to look', 16., 1., .25, layout=dict(width='132px')),
-        across=slider('', 'Which part: across', layout=wide), down=slider('', 'Which part: down', orientation='vertical'),
+        save=button('Save PNG', 'Save this view as a file'), say=W.HTML(), picture=W.Image(layout=dict(width='100%')),
+        view=W.ToggleButtons(options=[(v.capitalize(), v) for v in offered], value='overlay', tooltips=offered,
+                             style=dict(button_width='auto')),
+        alpha=_slider('Opacity', 'Opacity of the colours'),
+        zoom=_slider('Zoom', 'How close to look', value=1., min=1., max=16., step=.25),
+        across=_slider('', 'Which part: across', 'auto'),
+        down=_slider('', 'Which part: down', 'auto', orientation='vertical'),
         all=button('All', 'Show every class'), none=button('None', 'Hide every class'), hint=W.HTML(),
         chips=[W.Checkbox(True, indent=False, description_allow_html=True) for _ in CLASSES],
         remark=W.Textarea(placeholder='Your note on this frame: a label that is wrong, something to come back to',
@@ -134,42 +155,13 @@ def _arrange(w):
                   _place(W.HBox, 'row', w.hint, w.all, w.none), _place(W.GridBox, 'chips', *w.chips), w.remark)
     return W.HTML((files('cityseg')/'inspector_widget.html').read_text('utf-8')), _place(W.GridBox, 'main', find, side)
 
-# %% ../nbs/13_inspector.ipynb #ca9091fb
-class _Shelf:
-    "`Look`s by frame name, read ahead of the eye."
-    def __init__(self, frames, read):
-        self.frames, self.read, self.kept, self.scores, self.pool = frames, read, {}, {}, ThreadPoolExecutor(1)
-
-    def look(self, name, ahead=()):
-        "The `Look` of a frame; those of `ahead` are read meanwhile."
-        job = self.kept.pop(name, None)
-        self.kept = {n: j for n, j in self.kept.items() if n in ahead or not j.cancel()}   # nobody waits for these any more
-        for n, j in ((name, job), *((n, self.kept.pop(n, None)) for n in ahead)):
-            self.kept[n] = j or self.pool.submit(self.read, self.frames[n])
-        for n in [*self.kept][:-8]: del self.kept[n]
-        self.scores[name] = (now := self.kept[name].result())._replace(**dict.fromkeys(Look._fields[:5]))
-        return now
-
-    def measure(self, say):
-        "Score every frame that isn't yet; `say` is told how far it is."
-        missing = [n for n in self.frames if n not in self.scores]
-        score = lambda name: self.read(self.frames[name])._replace(**dict.fromkeys(Look._fields[:5]))
-        with ThreadPoolExecutor() as pool:
-            for i, (name, known) in enumerate(zip(missing, pool.map(score, missing))):
-                self.scores[name] = known
-                if i % 10 == 0: say(f'scoring frame {i + 1} of {len(missing)}')
-
-# %% ../nbs/13_inspector.ipynb #b12a836a
+# %% ../nbs/13_inspector.ipynb #769f027e
 class _Screen(W.VBox):
-    "The controls, and one frame shown as they say."
-    def __init__(self, offered, cities, names, size):
-        self.now, self.holding, self.names, self.size, self.faults = None, False, names, size, []
-        self.w = w = _controls(offered, cities)
-        super().__init__(_arrange(w))
+    "The controls in their places, and words."
+    def __init__(self, offered, cities):
+        self.now, self.holding, self.faults, self.w = None, False, [], _controls(offered, cities)
+        super().__init__(_arrange(self.w))
         self.add_class('cs')
-        for c in (w.view, w.zoom, w.across, w.down, *w.chips): c.observe(self._paint, 'value')
-        w.alpha.observe(self._fade, 'value')
-        for button, on in ((w.all, True), (w.none, False)): button.on_click(lambda _, on=on: self.check(on))
 
     @contextmanager
     def _held(self):
@@ -179,36 +171,33 @@ class _Screen(W.VBox):
         finally: self.holding = False
 
     def _say(self, *texts):
-        "Put words above the picture; nothing clears them."
+        "Put words above the picture; none clears them."
         text = '; '.join(map(str, filter(None, texts)))
         self.w.say.value = f'<div role="alert">{html.escape(text)}</div>' if text else ''
         self.w.say.layout.display = None if text else 'none'
 
-    def _set(self, name, now, place):
-        "Show another frame."
-        w, self.name, self.now = self.w, name, now
-        for chip, *known in zip(w.chips, CLASSES, now.iou, now.other_iou, now.share): chip.description = _chip(*known)
-        facts = [f'mean IoU {_percent(now.miou)}', '' if np.isnan(now.gain) else f'{100*now.gain:+.1f} against {self.names[1]}',
-                 '' if now.confidence is None else f'confidence {now.confidence.mean()/2.55:.1f}', place]
-        facts = html.escape(', '.join(filter(None, facts)))
-        w.title.value = f'<div role="status"><b>{html.escape(name)}</b> <span class="soft">{facts}</span></div>'
-        self._paint()
+# %% ../nbs/13_inspector.ipynb #460b8e60
+class _Viewer(_Screen):
+    "One frame, shown as the controls say."
+    def __init__(self, offered, cities, names, size):
+        super().__init__(offered, cities)
+        self.names, self.size, w = names, size, self.w
+        for c in (w.view, w.zoom, w.across, w.down, *w.chips): c.observe(self._paint, 'value')
+        w.alpha.observe(self._fade, 'value')
+        for button, on in ((w.all, True), (w.none, False)): button.on_click(lambda _, on=on: self.check(on))
 
     def _paint(self, _=None):
         "Draw the view."
         if self.holding or self.now is None: return
-        w = self.w
-        self.view = next(v for v in (w.view.value, 'overlay', 'image') if v in views(self.now))
+        w, seen = self.w, views(self.now)
+        self.view = next(v for v in (w.view.value, 'overlay', 'image') if v in seen)
         share = 1 + (len(panels(self.now, self.view)) > 1)   # panels have half the width
         part = region(self.now, [n//share for n in self.size], w.zoom.value, (1 - w.down.value, w.across.value))
         shown = picture(part, self.view, w.alpha.value, [i for i, c in enumerate(w.chips) if c.value], self.names)
         by = max(1, self.size[0]//len(shown))                # what is smaller than the screen is shown as pixels
         self.picture = shown.repeat(by, 0).repeat(by, 1)
-        w.picture.value = _jpeg(self.picture)
+        w.picture.value, w.hint.value = _jpeg(self.picture), _hint(self.view)
         for pan in (w.across, w.down): pan.layout.display = None if w.zoom.value > 1 else 'none'
-        scale = ', '.join(f'rgb{tuple(c)}' for c in RAMP[::-36].tolist())
-        w.hint.value = '<span class="soft">IoU and share of pixels in this frame</span>' if self.view != 'confidence' else (
-            f'<span class="soft">sure<span class="ramp" style="background:linear-gradient(90deg,{scale})"></span>a guess</span>')
         other = '' if self.view == w.view.value else f'no {w.view.value} of this frame: this is the {self.view}'
         self._say(*self.faults, self.now.note, other)
 
@@ -223,49 +212,11 @@ class _Screen(W.VBox):
             for c in self.w.chips: c.value = on
         self._paint()
 
-# %% ../nbs/13_inspector.ipynb #93dd9361
-class Inspector(_Screen):
-    "Frames, their ground truth and predictions, in a live notebook."
-    def __init__(self,
-        frames,             # list of `Frame`
-        predictions=None,   # {frame name: labelId PNG}, or a folder or zip of them
-        model=None,         # RGB uint8 [H,W,3] -> trainIds [H,W], for frames without a file; a `Predictor` tells confidence too
-        other=None,         # a second run to compare with: predictions, or a model
-        names=RUNS,         # how the two runs are called
-        size=(512, 1024),   # (height, width) that the picture is made to fit into
-        notes=None,         # JSON file of the notes; default: beside the predictions
-        out='.'             # folder for saved views
-    ):
-        faults, self.out, self.seen = [], Path(out), set()
-        def attempt(make, *given, instead=None):
-            try: return make(*given)
-            except Exception as e: faults.append(str(e))
-            return instead
-        self.frames = attempt(_by_name, frames, instead={})
-        source = attempt(Source, predictions, model, instead=Source(model=model))
-        second = other and attempt(Source, other)
-        self.notes_file = Path(notes or notes_file(predictions))
-        self.notes = attempt(read_notes, self.notes_file, instead={})
-        self.shelf = _Shelf(self.frames, lambda frame: look(frame, source, second, names[1]))
-        super().__init__([v for v in VIEWS if v != 'confidence' or hasattr(source.model, 'probabilities')
-                          if v != 'two runs' or second], sorted({f.city for f in self.frames.values()}), names, size)
-        self.faults = faults
-        self._wire()
-        if len(self.frames) <= 32 and not source.model: self.shelf.measure(self._say)
-        self._list()
-
-    def _wire(self):
-        "Connect controls with what they do."
-        w = self.w
-        for c in (w.search, w.city, w.has, w.sort, w.index): c.observe(self._list, 'value')
-        w.frame.observe(self._go, 'value')
-        w.remark.observe(self._remark, 'value')
-        for b, act, *how in ((w.previous, self.step, -1), (w.next, self.step, 1), (w.worst, self.worst), (w.save, self.save)):
-            b.on_click(lambda _, act=act, how=how: act(*how))
-
+# %% ../nbs/13_inspector.ipynb #10b7e466
+class _Browser(_Viewer):
+    "The list of frames."
     def _list(self, _=None):
         "Search, filter and sort; keep the frame that is shown, when it is still there."
-        if self.holding: return
         w, by, index, has = self.w, self.w.sort.value, self.w.index.value, self.w.has.value
         w.index.layout.display = None if by.endswith(' of') else 'none'
         if by != 'name' or has >= 0: self.shelf.measure(self._say)
@@ -286,15 +237,11 @@ class Inspector(_Screen):
         if name is None: return self._say(*self.faults, 'no such frame' if self.frames else 'no frames to inspect')
         self.seen.add(name)
         with self._held(): w.remark.value = self.notes.get(name, '')
-        now = self.shelf.look(name, [n for _, n in w.frame.options[at + 1:at + 3]])
-        self._set(name, now, f'{at + 1} of {len(w.frame.options)}')
-
-    def _remark(self, change):
-        "Keep the note of the frame that is shown."
-        if self.holding or self.now is None: return
-        try: self.notes = keep_note(self.notes_file, self.name, change.new)
-        except (OSError, ValueError) as e: return self._say(f'the note is not kept: {e}; name a file with notes=')
-        self._list()
+        self.name, self.now = name, self.shelf.look(name, [n for _, n in w.frame.options[at + 1:at + 3]])
+        known = zip(CLASSES, self.now.iou, self.now.other_iou, self.now.share)
+        for chip, facts in zip(w.chips, known): chip.description = _chip(*facts)
+        w.title.value = _title(name, self.now, self.names[1], f'{at + 1} of {len(w.frame.options)}')
+        self._paint()
 
     def step(self, by=1):
         "Go to the next frame of the list, or the previous one with -1."
@@ -303,10 +250,68 @@ class Inspector(_Screen):
     def worst(self):
         "Go to the worst frame of the list that was not looked at yet; after all were, start again."
         self.shelf.measure(self._say)
-        listed = {n: self.shelf.scores[n] for _, n in self.w.frame.options if not np.isnan(self.shelf.scores[n].miou)}
+        known = {n: self.shelf.scores[n] for _, n in self.w.frame.options}
+        listed = {n: score for n, score in known.items() if not np.isnan(score.miou)}
         if listed.keys() <= self.seen: self.seen -= listed.keys()
         self.w.frame.value = next((n for n in order(listed, 'worst mIoU') if n not in self.seen), self.w.frame.value)
         self._go()
+
+# %% ../nbs/13_inspector.ipynb #43f67f57
+def _by_name(frames):
+    "Frames by name."
+    try: return {f.name: f for f in frames if f.image}
+    except (TypeError, AttributeError):
+        raise ValueError('frames is no list of Frame; frames(root, split) gives one') from None
+
+def _attempt(faults, make, *given, instead=None):
+    "What `make` makes, or a fault in words and something instead."
+    try: return make(*given)
+    except Exception as e: faults.append(str(e))
+    return instead
+
+class Inspector(_Browser):
+    "Frames, their ground truth and predictions, in a live notebook."
+    def __init__(self,
+        frames,             # list of `Frame`
+        predictions=None,   # {frame name: labelId PNG}, or a folder or zip of them
+        model=None,         # RGB uint8 [H,W,3] -> trainIds [H,W], for frames without a file, such as a `Predictor`
+        other=None,         # a second run to compare with: predictions, or a model
+        names=RUNS,         # how the two runs are called
+        size=(512, 1024),   # (height, width) that the picture is made to fit into
+        notes=None,         # JSON file of the notes; default: beside the predictions
+        out='.'             # folder for saved views
+    ):
+        faults, self.out, self.seen, self.notes_file = [], Path(out), set(), Path(notes or notes_file(predictions))
+        self.frames = _attempt(faults, _by_name, frames, instead={})
+        source = _attempt(faults, Source, predictions, model, instead=Source(model=model))
+        second = other and _attempt(faults, Source, other)
+        self.notes = _attempt(faults, read_notes, self.notes_file, instead={})
+        self.shelf = Shelf(self.frames, lambda frame: look(frame, source, second, names[1]))
+        possible = {'confidence': hasattr(source.model, 'probabilities'), 'two runs': second}
+        cities = sorted({f.city for f in self.frames.values()})
+        super().__init__([v for v in VIEWS if possible.get(v, True)], cities, names, size)
+        self.faults = faults
+        self._wire()
+        if len(self.frames) <= 32 and not source.model: self.shelf.measure(self._say)
+        self._list()
+
+    def _wire(self):
+        "Connect controls with what they do."
+        w = self.w
+        for c in (w.search, w.city, w.has, w.sort, w.index): c.observe(self._list, 'value')
+        w.frame.observe(self._go, 'value')
+        w.remark.observe(self._remark, 'value')
+        w.previous.on_click(lambda _: self.step(-1))
+        w.next.on_click(lambda _: self.step(1))
+        w.worst.on_click(lambda _: self.worst())
+        w.save.on_click(lambda _: self.save())
+
+    def _remark(self, change):
+        "Keep the note of the frame that is shown."
+        if self.holding or self.now is None: return
+        try: self.notes = keep_note(self.notes_file, self.name, change.new)
+        except (OSError, ValueError) as e: return self._say(f'the note is not kept: {e}; name a file with notes=')
+        self._list()
 
     def save(self):
         "Save the picture as it is shown."
@@ -316,8 +321,3 @@ class Inspector(_Screen):
             with whole_file(path) as part: part.write_bytes(cv2.imencode('.png', self.picture[..., ::-1])[1].tobytes())
             self._say(f'saved {path.name}')
         except OSError as e: self._say(f'{path.name} is not saved: {e.strerror}; name a folder to write to with out=')
-
-def _by_name(frames):
-    "Frames by name."
-    try: return {f.name: f for f in frames if f.image}
-    except (TypeError, AttributeError): raise ValueError('frames is no list of Frame; frames(root, split) gives one') from None
