@@ -73,7 +73,7 @@ def inspect_html(
     with whole_file(out) as part: part.write_text(page, encoding='utf-8')
     return Path(out)
 
-# %% ../nbs/13_inspector.ipynb #d42fe125
+# %% ../nbs/13_inspector.ipynb #c1d0c92f
 _NOTED = -2  # in the choice of a class: frames with a note
 
 def _percent(v): return '-' if np.isnan(v) else f'{100*v:.1f}'
@@ -93,7 +93,8 @@ def _title(name, now, against, place):
     "Name, scores and place in the list, for the line above the picture."
     gain = '' if np.isnan(now.gain) else f'{100*now.gain:+.1f} against {against}'
     sure = '' if now.confidence is None else f'confidence {now.confidence.mean()/2.55:.1f}'
-    facts = ', '.join(filter(None, (f'mean IoU {_percent(now.miou)}', gain, sure, place)))
+    score = '' if np.isnan(now.miou) else f'mean IoU {_percent(now.miou)}'
+    facts = ', '.join(filter(None, (score, gain, sure, place)))
     return f'<div role="status"><b>{html.escape(name)}</b> <span class="soft">{html.escape(facts)}</span></div>'
 
 def _hint(view):
@@ -212,7 +213,7 @@ class _Viewer(_Screen):
             for c in self.w.chips: c.value = on
         self._paint()
 
-# %% ../nbs/13_inspector.ipynb #10b7e466
+# %% ../nbs/13_inspector.ipynb #2d311352
 class _Browser(_Viewer):
     "The list of frames."
     def _list(self, _=None):
@@ -236,6 +237,7 @@ class _Browser(_Viewer):
         w, name, at = self.w, self.w.frame.value, self.w.frame.index
         if name is None: return self._say(*self.faults, 'no such frame' if self.frames else 'no frames to inspect')
         self.seen.add(name)
+        if name not in self.shelf.kept: self._say(f'reading {name}')   # a model may take its time
         with self._held(): w.remark.value = self.notes.get(name, '')
         self.name, self.now = name, self.shelf.look(name, [n for _, n in w.frame.options[at + 1:at + 3]])
         known = zip(CLASSES, self.now.iou, self.now.other_iou, self.now.share)
