@@ -206,11 +206,16 @@ class Inspect:
     predictions: Positional[str]  # a folder of predictions, or a model
     out: Path  # the .html
     split: str = 'val'  # train, val or test
+    other: Optional[str] = None  # a second run to compare with: a folder of predictions, or a model
+    height: int = 512  # rows of a frame in the page, pixels at most; 1024 keeps Cityscapes whole
+    notes: Optional[Path] = None  # JSON file of notes to show; default: the one beside the predictions
 
     def __call__(self):
         from cityseg.data import frames
         from cityseg.inspector import inspect_html
-        print(inspect_html(frames(self.root, self.split, labels=self.split != 'test'), _predictions(self.predictions), self.out))
+        other = _predictions(self.other) if self.other else None
+        print(inspect_html(frames(self.root, self.split, labels=self.split != 'test'), _predictions(self.predictions), self.out,
+                           (self.height, 2*self.height), other, notes=self.notes))
 
 # %% ../nbs/15_cli.ipynb #3dc94686
 @dataclass
