@@ -1,6 +1,6 @@
 """Keeps the house: `python .ci/house.py VERB [NOTEBOOK ...]`.
 
-run NOTEBOOK ...  execute notebooks in place with JPEG figures, then clean them
+run NOTEBOOK ...  execute notebooks in place with JPEG figures, then clean them; slow cells only in benchmarks
 readme            write README.md from nbs/index.ipynb
 kernels           write the notebooks of kaggle/ from nbs/kaggle.ipynb
 pictures DEMO     renew nbs/images from a finished `cityseg demo` (needs chromium)
@@ -23,9 +23,12 @@ def run(paths):
     for path in map(Path, paths):
         nb = nbformat.read(path, 4)
         nb.metadata['kernelspec'] = dict(name='python3', language='python', display_name='python3')
+        slow = [] if path.name.startswith('bench') else [c for c in nb.cells if c.source.startswith('#| slow')]
+        for c in slow: c.cell_type = 'raw'
         client = NotebookClient(nb, extra_arguments=jpeg, timeout=900, resources={'metadata': {'path': str(path.parent)}})
         try: client.execute()
         except CellExecutionError as e: sys.exit(f'{path.name}: ' + re.sub(r'\x1b\[[0-9;]*m', '', str(e))[-4000:])
+        for c in slow: c.cell_type = 'code'
         for c in nb.cells:
             if c.cell_type == 'code': c.outputs = [o for o in c.outputs if not _is_noise(o)]
         nb.metadata.pop('widgets', None)

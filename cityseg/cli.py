@@ -6,7 +6,7 @@
 __all__ = ['VERBS', 'Check', 'Train', 'Predict', 'Evaluate', 'Submit', 'Timelapse', 'Weather', 'Inspect', 'Compare', 'Kernel',
            'Demo', 'main']
 
-# %% ../nbs/15_cli.ipynb #2897563f
+# %% ../nbs/15_cli.ipynb #d96e5d32
 import json
 import sys
 from dataclasses import dataclass
@@ -26,21 +26,25 @@ class Check:
         from cityseg.data import check, find_root
         return _report(check(find_root(self.root)), 'complete and sound')
 
-# %% ../nbs/15_cli.ipynb #ed55e552
+# %% ../nbs/15_cli.ipynb #e06398d0
 @dataclass
 class Train:
-    "Train a model. Every field of a Run is a flag; --recipe says where their values start."
+    """Train a model. Every field of a Run is a flag; --recipe says where their values start.
+
+    Before the first iteration all that could fail later is tried: device, data, one batch, disk, a checkpoint. With
+    --hours the session plans its end; --resume goes on, also on another day or another number of GPUs."""
     root: Positional[Path]  # folder that holds leftImg8bit and gtFine in any nesting, or the image pairs
     out: Path  # the run folder: checkpoints, history, pictures
     run: OmitArgPrefixes[Run] = RECIPES['default']
-    recipe: str = 'default'  # named values to start from: default, quick, seed, t4x2-night, demo
+    recipe: str = 'default'  # named values to start from: default, demo, cpu, quick, seed, t4x2-night, a100, h100
     gpus: Optional[int] = None  # processes, one per GPU; default: all GPUs
     resume: bool = False  # go on with the training in --out, if there is one
 
     def __call__(self):
         from cityseg.training import launch
         row = launch(self.run, self.root, self.out, self.gpus, self.resume)
-        if row: print(f'{self.out}: mean IoU {row["miou"]:.4f} at iteration {row["iteration"]}; the best model is in {self.out}/best')
+        if row: print(f'{self.out}: mean IoU {row["miou"]:.4f} at iteration {row["iteration"]}; the best model is in '
+                      f'{self.out}/best, the report in {self.out}/report.html')
 
 def _train_defaults(args):
     "The flags' defaults under the recipe that the arguments name."
@@ -168,32 +172,19 @@ class Inspect:
         from cityseg.inspector import inspect_html
         print(inspect_html(frames(self.root, self.split, labels=self.split != 'test'), _predictions(self.predictions), self.out))
 
-# %% ../nbs/15_cli.ipynb #544887ec
+# %% ../nbs/15_cli.ipynb #3dc94686
 @dataclass
 class Compare:
     "Runs side by side: in what they differ, and the IoU of each class at their best."
     runs: Positional[tuple[Path, ...]]  # run folders
+    plot: Optional[Path] = None  # draw the IoU by class here: .png, .jpg or .svg
 
     def __call__(self):
-        from cityseg.labels import CLASS_NAMES
-        from cityseg.training import read_history
-        if not self.runs: raise ValueError('name at least one run folder')
-        columns = {}
-        for folder in self.runs:
-            rows = [r for r in read_history(folder) if 'miou' in r]
-            if not rows: raise ValueError(f'{folder}: no validated run (no history.jsonl with a mean IoU)')
-            run = Run.from_dict(json.loads((folder/'run.json').read_text()))
-            columns[folder] = max(rows, key=lambda r: r['miou']), {k: new for k, (_, new) in differences(run).items()}
-        def line(name, cells): print(f'{name:18}' + ''.join(f'{str(c)[-22:]:>24}' for c in cells))
-        line('', columns)
-        for field in dict.fromkeys(k for _, d in columns.values() for k in d):
-            values = [d.get(field, getattr(Run(), field)) for _, d in columns.values()]
-            if len(set(map(str, values))) > 1: line(field, values)
-        line('iteration', [best['iteration'] for best, _ in columns.values()])
-        line('mean IoU', [f'{best["miou"]:.4f}' for best, _ in columns.values()])
-        for name in CLASS_NAMES: line(f'  {name}', [f'{best["iou"].get(name, float("nan")):.4f}' for best, _ in columns.values()])
+        from cityseg.runs import compare, show_runs
+        print(compare(self.runs))
+        if self.plot: show_runs(self.runs).savefig(self.plot, dpi=120)
 
-# %% ../nbs/15_cli.ipynb #0ebc5064
+# %% ../nbs/15_cli.ipynb #cbc2fb3e
 @dataclass
 class Kernel:
     "Build, check, push and follow the Kaggle kernels in kaggle/; wheels: make the data set for sessions without internet."
@@ -225,7 +216,7 @@ class Kernel:
             if not self.follow: print(said)
         if self.action == 'fetch': print(k.fetch_kernel(self.name, self.out or 'runs'))
 
-# %% ../nbs/15_cli.ipynb #469e3157
+# %% ../nbs/15_cli.ipynb #ac359750
 @dataclass
 class Demo:
     "The whole job on a drawn city: train, evaluate, submit, film, inspect. Minutes on two CPU cores."
@@ -233,39 +224,48 @@ class Demo:
     quick: bool = False  # a smaller city and a shorter training: under 90 seconds
 
     def __call__(self):
-        from cityseg.data import frames
-        from cityseg.inspector import inspect_html
-        from cityseg.metrics import evaluate
-        from cityseg.model import load
-        from cityseg.prediction import Predictor
-        from cityseg.submission import check_submission, write_predictions, zip_predictions
-        from cityseg.timelapse import timelapse
         from cityseg.toycity import toy_city
-        from cityseg.training import fit
         out = self.out/'quick' if self.quick else self.out
         run = recipe('demo', iterations=60) if self.quick else recipe('demo')
-        counts = dict(train=40, val=8, test=16) if self.quick else {}
-        city = toy_city(out/'city', **counts)
-        row = fit(run, city, out/'run', resume=True)
-        predict = Predictor(load(out/'run'))
-        val, test = frames(city, 'val'), frames(city, 'test')
-        written = {s: write_predictions(predict, f, out/'predictions'/s) for s, f in (('val', val), ('test', test))}
-        scores = evaluate(out/'predictions'/'val', city, 'val')
-        scores.write_json(out/'scores.json')
-        zipped = zip_predictions(out/'predictions'/'test', out/'submission.zip', test)
-        faults = check_submission(zipped, test)
-        film = timelapse([f for f in test if f.city == test[0].city], written['test'], out/'timelapse.mp4')
-        page = inspect_html(val, written['val'], out/'inspector.html')
-        _table([('the drawn city', f'{len(frames(city, "train"))} + {len(val)} + {len(test)} frames', city),
-                ('trained model', f'{row["iteration"]} iterations, {row["seconds"]:.0f} s', out/'run'/'best'),
-                ('scores on val', f'mean IoU {scores.miou:.3f}, iIoU {scores.miiou:.3f}', out/'scores.json'),
-                ('submission', f'{len(faults)} faults' if faults else 'the server would take it', zipped),
-                ('time-lapse', f'{film.stat().st_size/1e6:.1f} MB, and a gif', film),
-                ('mask inspector', 'open it in a browser', page)])
-        print('\nNext, on real Cityscapes (leftImg8bit and gtFine unpacked somewhere below ROOT):\n'
-              '  cityseg check ROOT\n  cityseg train ROOT --out runs/first --recipe quick\n'
-              'or on a free Kaggle GPU, with nothing to download:\n  cityseg kernel push train')
-        return bool(faults)
+        city = toy_city(out/'city', **(dict(train=40, val=8, test=16) if self.quick else {}))
+        rows, sound = _demo(run, city, out)
+        _table(rows)
+        print(_NEXT)
+        return not sound
+
+_NEXT = """
+Next, on real Cityscapes (leftImg8bit and gtFine unpacked somewhere below ROOT):
+  cityseg check ROOT
+  cityseg train ROOT --out runs/first --recipe quick
+or on a free Kaggle GPU, with nothing to download:
+  cityseg kernel push train"""
+
+# %% ../nbs/15_cli.ipynb #9201d123
+def _demo(run, city, out):
+    "The whole job; what was reached as rows of a table, and whether the submission is sound."
+    from cityseg.data import frames
+    from cityseg.inspector import inspect_html
+    from cityseg.metrics import evaluate
+    from cityseg.model import load
+    from cityseg.prediction import Predictor
+    from cityseg.submission import check_submission, write_predictions, zip_predictions
+    from cityseg.timelapse import timelapse
+    from cityseg.training import fit
+    row = fit(run, city, out/'run', resume=True, say=print)
+    predict, val, test = Predictor(load(out/'run')), frames(city, 'val'), frames(city, 'test')
+    written = {s: write_predictions(predict, f, out/'predictions'/s) for s, f in (('val', val), ('test', test))}
+    scores = evaluate(out/'predictions'/'val', city, 'val')
+    scores.write_json(out/'scores.json')
+    zipped = zip_predictions(out/'predictions'/'test', out/'submission.zip', test)
+    faults = check_submission(zipped, test)
+    film = timelapse([f for f in test if f.city == test[0].city], written['test'], out/'timelapse.mp4')
+    return [('the drawn city', f'{len(frames(city, "train"))} + {len(val)} + {len(test)} frames', city),
+            ('trained model', f'{row["iteration"]} iterations, {row["seconds"]:.0f} s', out/'run'/'best'),
+            ('report', 'open it in a browser', out/'run'/'report.html'),
+            ('scores on val', f'mean IoU {scores.miou:.3f}, iIoU {scores.miiou:.3f}', out/'scores.json'),
+            ('submission', f'{len(faults)} faults' if faults else 'the server would take it', zipped),
+            ('time-lapse', f'{film.stat().st_size/1e6:.1f} MB, and a gif', film),
+            ('mask inspector', 'open it in a browser', inspect_html(val, written['val'], out/'inspector.html'))], not faults
 
 def _table(rows):
     "Three columns: what, result, where."
