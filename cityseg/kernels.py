@@ -20,7 +20,8 @@ from .kernel_session import _name, _requirements, _sha1
 def _wheel():
     "cityseg itself as a wheel: (file name, bytes)."
     package, version = Path(cityseg.__file__).parent, cityseg.__version__
-    head = ['Metadata-Version: 2.1', 'Name: cityseg', f'Version: {version}', *(f'Requires-Dist: {r}' for r in _requirements())]
+    head = ['Metadata-Version: 2.1', 'Name: cityseg', f'Version: {version}']
+    head += [f'Requires-Dist: {r}' for r in _requirements()]
     files = {f'cityseg/{p.name}': p.read_bytes() for p in sorted(package.iterdir()) if p.suffix in ('.py', '.html')}
     info = f'cityseg-{version}.dist-info'
     files |= {f'{info}/METADATA': '\n'.join(head),
@@ -45,7 +46,8 @@ def _metadata_faults(meta):
     slug, titles = id.partition('/')[2], re.sub('[^a-z0-9]+', '-', title.lower()).strip('-')
     if not re.fullmatch(r'[\w-]+/[\w-]+', id): yield f'id is {id!r}', 'write it as owner/slug: ada/cityseg-train'
     if slug != titles: yield f"slug {slug!r} differs from the title's, {titles!r}", 'make them equal'
-    if not 5 <= len(title) <= 50 or len(slug) < 5: yield f'title {title!r} is too short or too long', 'use 5 to 50 characters'
+    if not 5 <= len(title) <= 50 or len(slug) < 5:
+        yield f'title {title!r} is too short or too long', 'use 5 to 50 characters'
     if 'P100' in shape: yield 'Kaggle has retired the P100', f'make machine_shape {SHAPES[0]}'
     elif shape and shape not in SHAPES: yield nearest(shape, SHAPES, 'machine_shape'), f'{SHAPES[0]} is two T4s'
     for source in [*meta.get('dataset_sources', []), *meta.get('kernel_sources', [])]:
@@ -94,14 +96,15 @@ def check_code(
         if [_plain(part) for part in re.split(r'(?m)^# %% \.\./.*$', text)[1:]] != _exported(nb):
             faults.append(Fault(nb, 'differs from its module', 'run nbdev_export'))
     git = ['git', '-C', str(package.parent), 'status', '--porcelain', '--', 'cityseg', 'nbs', 'kaggle', 'settings.ini']
-    changed = subprocess.run(git, capture_output=True, encoding='utf-8').stdout.split('\n') if shutil.which('git') else []
-    files = ', '.join(line[3:] for line in changed if line)
-    return faults + [Remark(package.parent, f'has changes that are not committed ({files})', 'they travel along')]*bool(files)
+    said = subprocess.run(git, capture_output=True, encoding='utf-8').stdout if shutil.which('git') else ''
+    files = ', '.join(line[3:] for line in said.splitlines())
+    if files: faults.append(Remark(package.parent, f'has changes that are not committed ({files})', 'they travel along'))
+    return faults
 
 # %% ../nbs/14_kernels.ipynb #db211a74
 _ON_IMAGE = frozenset((
-    'torch torchvision timm albumentations albucore opencv-python opencv-python-headless numpy scipy matplotlib ipywidgets '
-    'tqdm pillow tensorboard huggingface-hub safetensors requests typing-extensions packaging pyyaml setuptools rich '
+    'torch torchvision timm albumentations albucore opencv-python opencv-python-headless numpy scipy matplotlib '
+    'ipywidgets tqdm pillow tensorboard huggingface-hub safetensors requests typing-extensions packaging pyyaml setuptools rich '
     'platformdirs').split())
 
 def _absent(names):
