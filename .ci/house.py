@@ -57,7 +57,7 @@ def readme_text():
 def kernels():
     "The notebooks of kaggle/, {path: text}: the cells of nbs/kaggle.ipynb, less those that are only for others."
     import json
-    cells = [c for c in json.loads((ROOT/'nbs'/'kaggle.ipynb').read_text(encoding='utf-8'))['cells']]
+    cells = json.loads((ROOT/'nbs'/'kaggle.ipynb').read_text(encoding='utf-8'))['cells']
     made = {}
     for meta in sorted((ROOT/'kaggle').glob('*/kernel-metadata.json')):
         mine, name = [], meta.parent.name
@@ -67,9 +67,9 @@ def kernels():
             if first.startswith('#| hide') or only and name not in only[1].split(): continue
             cell = {**cell, 'source': rest if only else [first, *rest], 'metadata': {}}
             mine.append({**cell, 'outputs': [], 'execution_count': None} if cell['cell_type'] == 'code' else cell)
-        spec = dict(kernelspec=dict(display_name='Python 3', language='python', name='python3'), language_info=dict(name='python'))
-        text = json.dumps(dict(cells=mine, metadata=spec, nbformat=4, nbformat_minor=5), indent=1, sort_keys=True, ensure_ascii=False)
-        made[meta.parent/f'{name}.ipynb'] = text + '\n'
+        spec = dict(kernelspec=dict(display_name='Python 3', language='python', name='python3'))
+        nb = dict(cells=mine, metadata={**spec, 'language_info': dict(name='python')}, nbformat=4, nbformat_minor=5)
+        made[meta.parent/f'{name}.ipynb'] = json.dumps(nb, indent=1, sort_keys=True, ensure_ascii=False) + '\n'
     return made
 
 

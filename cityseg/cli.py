@@ -198,7 +198,7 @@ class Weather:
         print(weather_film(predict, spread(shown, 60), self.out/'weather.mp4', middle, model=_model_name(self.model)),
               self.out/'weather.png', sep='\n')
 
-# %% ../nbs/15_cli.ipynb #8913b78a
+# %% ../nbs/15_cli.ipynb #f945ce8a
 @dataclass
 class Inspect:
     "Write the mask inspector as one HTML file that needs no kernel and no network."

@@ -119,7 +119,7 @@ def _to_install(needed, held):
 def install_missing(
     inputs=()  # folders whose data sets may hold wheels, as `where().inputs`
 ) -> list:     # of requirements
-    "Install what cityseg needs and this machine lacks, without moving the rest: from wheels if there are any, else by pip."
+    "Install what cityseg needs and this machine lacks, moving nothing: from wheels if there are any, else by pip."
     there = [*distributions()][::-1]  # of two with one name the first on sys.path counts
     missing, constraints = _to_install(_requirements(), {_name(d.name): d.version for d in there if d.name})
     if not missing: return []
@@ -127,8 +127,9 @@ def install_missing(
     source = ['--no-index', *(f'--find-links={folder}' for folder in sorted(found))] if found else []
     with tempfile.TemporaryDirectory() as tmp:
         (file := Path(tmp)/'held.txt').write_text('\n'.join(constraints))
-        pip = [sys.executable, *'-m pip install -q --disable-pip-version-check -c'.split(), str(file), *source, *missing]
-        done = subprocess.run(pip, capture_output=True, encoding='utf-8')
+        pip = [sys.executable, *'-m pip install -q --disable-pip-version-check -c'.split(), str(file)]
+        done = subprocess.run([*pip, *source, *missing], capture_output=True, encoding='utf-8')
     if not done.returncode: return missing
-    raise RuntimeError(f'{", ".join(missing)} could not be installed: switch the internet on in the session\'s settings, or '
-                       f'attach a data set of wheels (at home: cityseg kernel wheels). pip said: {done.stderr[-800:].strip()}')
+    raise RuntimeError(f'{", ".join(missing)} could not be installed: switch the internet on in the session\'s '
+                       'settings, or attach a data set of wheels (at home: cityseg kernel wheels). '
+                       f'pip said: {done.stderr[-800:].strip()}')

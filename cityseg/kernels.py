@@ -20,7 +20,8 @@ from .kernel_session import _name, _requirements, _sha1
 def _wheel():
     "cityseg itself as a wheel: (file name, bytes)."
     package, version = Path(cityseg.__file__).parent, cityseg.__version__
-    head = ['Metadata-Version: 2.1', 'Name: cityseg', f'Version: {version}', *(f'Requires-Dist: {r}' for r in _requirements())]
+    head = ['Metadata-Version: 2.1', 'Name: cityseg', f'Version: {version}']
+    head += [f'Requires-Dist: {r}' for r in _requirements()]
     files = {f'cityseg/{p.name}': p.read_bytes() for p in sorted(package.iterdir()) if p.suffix in ('.py', '.html')}
     info = f'cityseg-{version}.dist-info'
     files |= {f'{info}/METADATA': '\n'.join(head),
@@ -45,7 +46,8 @@ def _metadata_faults(meta):
     slug, titles = id.partition('/')[2], re.sub('[^a-z0-9]+', '-', title.lower()).strip('-')
     if not re.fullmatch(r'[\w-]+/[\w-]+', id): yield f'id is {id!r}', 'write it as owner/slug: ada/cityseg-train'
     if slug != titles: yield f"slug {slug!r} differs from the title's, {titles!r}", 'make them equal'
-    if not 5 <= len(title) <= 50 or len(slug) < 5: yield f'title {title!r} is too short or too long', 'use 5 to 50 characters'
+    if not 5 <= len(title) <= 50 or len(slug) < 5:
+        yield f'title {title!r} is too short or too long', 'use 5 to 50 characters'
     if 'P100' in shape: yield 'Kaggle has retired the P100', f'make machine_shape {SHAPES[0]}'
     elif shape and shape not in SHAPES: yield nearest(shape, SHAPES, 'machine_shape'), f'{SHAPES[0]} is two T4s'
     for source in [*meta.get('dataset_sources', []), *meta.get('kernel_sources', [])]:
@@ -94,18 +96,19 @@ def check_code(
         if [_plain(part) for part in re.split(r'(?m)^# %% \.\./.*$', text)[1:]] != _exported(nb):
             faults.append(Fault(nb, 'differs from its module', 'run nbdev_export'))
     git = ['git', '-C', str(package.parent), 'status', '--porcelain', '--', 'cityseg', 'nbs', 'kaggle', 'settings.ini']
-    changed = subprocess.run(git, capture_output=True, encoding='utf-8').stdout.split('\n') if shutil.which('git') else []
-    files = ', '.join(line[3:] for line in changed if line)
-    return faults + [Remark(package.parent, f'has changes that are not committed ({files})', 'they travel along')]*bool(files)
+    said = subprocess.run(git, capture_output=True, encoding='utf-8').stdout if shutil.which('git') else ''
+    files = ', '.join(line[3:] for line in said.splitlines())
+    if files: faults.append(Remark(package.parent, f'has changes not committed ({files})', 'they travel along'))
+    return faults
 
 # %% ../nbs/14_kernels.ipynb #db211a74
 _ON_IMAGE = frozenset((
-    'torch torchvision timm albumentations albucore opencv-python opencv-python-headless numpy scipy matplotlib ipywidgets '
-    'tqdm pillow tensorboard huggingface-hub safetensors requests typing-extensions packaging pyyaml setuptools rich '
-    'platformdirs').split())
+    'torch torchvision timm albumentations albucore opencv-python opencv-python-headless numpy scipy matplotlib '
+    'ipywidgets tqdm pillow tensorboard huggingface-hub safetensors requests typing-extensions packaging pyyaml setuptools '
+    'rich platformdirs').split())
 
 def _absent(names):
-    "{name: version} of packages, and of what they need, that Kaggle's image has nothing of; versions as installed here."
+    "{name: version, as installed here} of packages, and what they need, that Kaggle's image has nothing of."
     found, queue = {}, [n for n in names if n not in _ON_IMAGE]
     for name in queue:  # it grows as we go
         try: found[name] = version(name)
@@ -123,10 +126,12 @@ def make_wheels(
     out, absent = Path(out), [f'{n}=={v}' for n, v in _absent(map(_name, _requirements())).items()]
     out.mkdir(parents=True, exist_ok=True)
     for python in pythons:
-        download = f'-m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: --python-version {python} ' \
-                   '--platform manylinux2014_x86_64 --platform manylinux_2_28_x86_64 -d'
-        done = subprocess.run([sys.executable, *download.split(), str(out), *absent], capture_output=True, encoding='utf-8')
-        if done.returncode: raise RuntimeError(f'pip could not download {", ".join(absent)}: {done.stderr[-800:].strip()}')
+        download = '-m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: --platform ' \
+                   f'manylinux2014_x86_64 --platform manylinux_2_28_x86_64 --python-version {python} -d'
+        command = [sys.executable, *download.split(), str(out), *absent]
+        done = subprocess.run(command, capture_output=True, encoding='utf-8')
+        if not done.returncode: continue
+        raise RuntimeError(f'pip could not download {", ".join(absent)}: {done.stderr[-800:].strip()}')
     meta = dict(id=f'{owner or kaggle_user()}/cityseg-wheels', title='cityseg wheels', licenses=[dict(name='other')])
     with whole_file(out/'dataset-metadata.json') as part: part.write_text(json.dumps(meta, indent=1))
     return out
@@ -163,7 +168,8 @@ def build_kernel(
     git=False          # let the kernel install cityseg from its git address instead of carrying it
 ) -> Path:             # `out`
     "Write a kernel folder that is ready to push: owner, data sets and the code itself filled in, and checked."
-    source, out, data, after = kernel_folder(name), Path(out), *([v] if isinstance(v, str) else [*v] for v in (data, after))
+    source, out = kernel_folder(name), Path(out)
+    data, after = ([v] if isinstance(v, str) else [*v] for v in (data, after))
     _refuse([*check_kernel(source), *([] if git else check_code())])
     meta = json.loads((source/METADATA).read_text('utf-8').replace(PLACEHOLDER, owner or PLACEHOLDER))
     if data: meta['dataset_sources'] = data
@@ -181,7 +187,7 @@ def build_kernel(
 
 # %% ../nbs/14_kernels.ipynb #3a43f808
 _REMEDIES = {  # what the client or the server says (a pattern) -> what to do
-    r'session count': 'two sessions run already: wait for one (cityseg kernel status NAME), or stop one on kaggle.com/code',
+    r'session count': 'two sessions run already: wait for one (cityseg kernel status NAME), or stop one on kaggle.com',
     r'(?i)quota': "this week's GPU hours are used up: `kaggle quota` says when they come back",
     r'already in use|409 ': 'another notebook of yours has this title: change title and id in its kernel-metadata.json',
     r'(?i)phone|verif': "verify your phone number in Kaggle's settings: that unlocks GPUs and the internet",
