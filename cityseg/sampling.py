@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Window', 'draw_window', 'cut', 'augmentation', 'Windows', 'loader', 'WholeFrames', 'whole_frames', 'to_device']
 
-# %% ../nbs/06_sampling.ipynb #8242ef30
+# %% ../nbs/06_sampling.ipynb #dd91a738
 import os
 os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')  # no look-up of newer versions at import
 from typing import NamedTuple
@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 from .config import Run
-from .data import Frame, read
+from .data import Frame
+from .store import read
 from .labels import VOID
 
 # %% ../nbs/06_sampling.ipynb #0959680e

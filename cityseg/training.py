@@ -6,7 +6,7 @@
 __all__ = ['learning_rate', 'parameter_groups', 'update_average', 'Machine', 'validate', 'load_checkpoint', 'Log', 'read_history',
            'State', 'step', 'total_iterations', 'fit', 'launch']
 
-# %% ../nbs/10_training.ipynb #1a6dd500
+# %% ../nbs/10_training.ipynb #dd478cfa
 import contextlib
 import json
 import os
@@ -19,12 +19,12 @@ import torch
 import torch.distributed as dist
 from tqdm.auto import tqdm
 from .config import Run, differences, whole_file
-from .data import frames
 from .metrics import Confusion
 from .labels import CLASS_NAMES
 from .model import Loss, amp_dtype, build, pick_device, save
 from .prediction import Predictor
 from .sampling import Windows, loader, to_device, whole_frames
+from .store import frames, packed
 from .visualization import colorize, error_map, overlay, shrink, side_by_side
 
 # %% ../nbs/10_training.ipynb #29891697
@@ -120,14 +120,14 @@ def validate(
     confusion.counts = machine.sum(confusion.counts.to(machine.device)).cpu()
     return confusion, np.concatenate(rows) if rows and len({r.shape for r in rows}) == 1 else (rows or [None])[0]
 
-# %% ../nbs/10_training.ipynb #e0778130
+# %% ../nbs/10_training.ipynb #ba742f2f
 def load_checkpoint(
     path,      # last.pt
     run: Run   # what is to be resumed
 ) -> dict:
     "A checkpoint of this very run; raises ValueError, with the fields that differ, for one of another."
     state = torch.load(path, map_location='cpu', weights_only=True)
-    may_differ = ('hours', 'workers', 'amp', 'accumulate', 'validate_every')
+    may_differ = ('hours', 'workers', 'store', 'amp', 'accumulate', 'validate_every')
     changed = differences(run, Run.from_dict(state['run']))
     wrong = [f'{k}: {old!r} there, {new!r} now' for k, (old, new) in changed.items() if k not in may_differ]
     if wrong: raise ValueError(f'{path} is of another run: {"; ".join(wrong)}. Resume with the same values, or train into another folder')
@@ -262,7 +262,7 @@ def _validation(state, val, out, log, row):
         save(state.average, out/'best')
     state.save(out/'last.pt')
 
-# %% ../nbs/10_training.ipynb #05718d86
+# %% ../nbs/10_training.ipynb #9978b0ba
 def fit(
     run: Run,             # the experiment
     root,                 # a Cityscapes root: path or `Root`
@@ -271,7 +271,7 @@ def fit(
 ) -> dict:                # the last validation's row of history.jsonl
     "Train, validate and save until the run is complete or its hours are over."
     begin, out = time.time(), Path(out)
-    train, val = frames(root, 'train'), frames(root, 'val')
+    train, val = packed(run, frames(root, 'train'), frames(root, 'val'))
     machine = Machine(run.amp)
     found = _open(run, out, resume) if machine.rank == 0 else (out/'last.pt').exists()
     state, total = State(run, machine), total_iterations(run, len(train))
