@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['GRID', 'MEAN_COLOR', 'Span', 'Window', 'draw_window', 'cut', 'color_matrix', 'photometric', 'Fog', 'weather',
-           'plan_epoch', 'Windows', 'classes_seen', 'Batches', 'loader', 'WholeFrames', 'whole_frames', 'to_device']
+           'plan_epoch', 'Windows', 'Batches', 'loader', 'WholeFrames', 'whole_frames', 'to_device']
 
 # %% ../nbs/06_sampling.ipynb #d04c0854
 import os
@@ -23,7 +23,7 @@ from .data import Frame
 from .labels import VOID
 from .store import Packed, class_points, read, read_label, read_window
 
-# %% ../nbs/06_sampling.ipynb #54da8845
+# %% ../nbs/06_sampling.ipynb #dfbac890
 GRID = 32  # scales are multiples of 1/32
 
 class Span(NamedTuple):
@@ -63,9 +63,10 @@ def draw_window(
 ) -> Window:
     "Draw a window uniformly: first its scale, then its place."
     scale = Fraction(max(1, round(rng.uniform(*scale_range)*GRID)), GRID)
-    return Window(*(_span(f, c, scale, rng, t) for f, c, t in zip(size, crop, target or (None, None))), scale)
+    wanted = (None, None) if target is None else map(int, target)
+    return Window(*(_span(f, c, scale, rng, t) for f, c, t in zip(size, crop, wanted)), scale)
 
-# %% ../nbs/06_sampling.ipynb #0b3c4ea8
+# %% ../nbs/06_sampling.ipynb #6b776cfc
 MEAN_COLOR = (124, 116, 104)  # padding of a picture: ImageNet's mean, which becomes about 0 when normalised
 
 def _nearest(span, scale):
@@ -95,11 +96,6 @@ def cut(
     return full, ids
 
 def _part(window): return window.rows.start, window.columns.start, window.rows.length, window.columns.length
-
-def _of(image, label, window, crop):
-    "`cut` from a whole frame."
-    y, x, h, w = _part(window)
-    return cut(image[y:y+h, x:x+w], label[y:y+h, x:x+w], window, crop)
 
 # %% ../nbs/06_sampling.ipynb #051397e4
 _GRAY = np.array([.299, .587, .114])
@@ -180,7 +176,7 @@ def plan_epoch(
 
 def _points(frame): return frame.points if isinstance(frame, Packed) else class_points(read_label(frame))
 
-# %% ../nbs/06_sampling.ipynb #297eacb2
+# %% ../nbs/06_sampling.ipynb #327beeb0
 class Windows(Dataset):
     "Training windows by global sample number: a pure function of the run and the number."
     def __init__(
@@ -216,10 +212,13 @@ class Windows(Dataset):
         (i, aim), run = self._choice(k), self.run
         frame, crop = self.frames[i], run.crop_size
         whole = None if isinstance(frame, Packed) else read(frame)
+        size = frame.size if whole is None else whole[1].shape
+        spots = self.points[i][self.points[i][:, 0] == aim, 1:] if aim >= 0 else [None]
         for _ in range(10 if run.cat_max_ratio < 1 else 1):
-            target = None if aim < 0 else tuple(map(int, rng.choice(self.points[i][self.points[i][:, 0] == aim])[1:]))
-            window = draw_window(frame.size if whole is None else whole[1].shape, crop, run.scale_range, rng, target)
-            image, label = cut(*read_window(frame, *_part(window)), window, crop) if whole is None else _of(*whole, window, crop)
+            window = draw_window(size, crop, run.scale_range, rng, spots[rng.integers(len(spots))])
+            y, x, h, w = _part(window)
+            part = read_window(frame, y, x, h, w) if whole is None else (a[y:y+h, x:x+w] for a in whole)
+            image, label = cut(*part, window, crop)
             counts = np.bincount(label[::4, ::4].ravel(), minlength=256)[:19]
             if counts.max() <= run.cat_max_ratio*counts.sum(): break
         return image, label
@@ -233,15 +232,6 @@ class Windows(Dataset):
         self.augment.set_random_seed(int(rng.integers(2**31)))
         out = self.augment(image=image, mask=label)
         return np.ascontiguousarray(out['image']), np.ascontiguousarray(out['mask'])
-
-# %% ../nbs/06_sampling.ipynb #37dc9d03
-def classes_seen(
-    windows: Windows,
-    numbers           # sample numbers
-) -> np.ndarray:      # float [19], 0..1
-    "The share of windows that show each class."
-    seen = [np.bincount(windows._draw(k, np.random.default_rng(k))[1].ravel(), minlength=256)[:19] > 0 for k in numbers]
-    return np.mean(seen, 0)
 
 # %% ../nbs/06_sampling.ipynb #7ed7fad1
 class _Ring(Dataset):
@@ -295,7 +285,7 @@ class Batches(IterableDataset):
             if isinstance(place, Exception): raise place
             yield tuple(torch.empty_like(a[place], pin_memory=pin).copy_(a[place]) for a in (images, labels))
 
-# %% ../nbs/06_sampling.ipynb #e24b0bcc
+# %% ../nbs/06_sampling.ipynb #b55b17ef
 class _Listed:
     "A batch sampler that says how long it is."
     def __init__(self, batches, length): self.batches, self.length = batches, length
@@ -307,7 +297,8 @@ def _alive(batches):
     try: yield from batches
     except RuntimeError as e:
         if 'DataLoader worker' not in str(e): raise
-        raise RuntimeError('a process that reads windows was killed (out of memory?): go on with --resume, with fewer --workers') from e
+        raise RuntimeError('a process that reads windows was killed (out of memory?): '
+                           'go on with --resume, with fewer --workers') from e
 
 def loader(
     windows: Windows,     # the data set
