@@ -320,11 +320,11 @@ def frames(
         raise DataError(root, f'has {len(without)} frames of {split} without label', 'pack them with their labels')
     return found
 
-# %% ../nbs/05_store.ipynb #8d3f7403
+# %% ../nbs/05_store.ipynb #62a759b6
 def cache_place() -> Path:
     "The folder for stores that nobody named."
     if place := os.environ.get('CITYSEG_CACHE'): return Path(place)
-    if Path('/kaggle/working').is_dir(): return Path('/kaggle/tmp/cityseg')
+    if Path('/kaggle/working').is_dir(): return Path('/kaggle/tmp')/'cityseg'
     return Path(os.environ.get('XDG_CACHE_HOME') or Path.home()/'.cache')/'cityseg'
 
 def cached_store(frames: list) -> Path:  # a folder; it need not exist yet
