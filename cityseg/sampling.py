@@ -90,10 +90,8 @@ def cut(
         image = cv2.resize(image, (columns.resized, rows.resized), interpolation=method)
     image = image[rows.skip:, columns.skip:][:rows.taken, :columns.taken]
     if label.shape == tuple(crop): return np.ascontiguousarray(image), label
-    full, ids = np.full((*crop, 3), MEAN_COLOR, np.uint8), np.full(crop, VOID, np.uint8)
-    here = tuple(slice(s.pad, s.pad + s.taken) for s in window[:2])
-    full[here], ids[here] = image, label
-    return full, ids
+    around = [n for s, side in zip(window[:2], crop) for n in (s.pad, side - s.pad - s.taken)]
+    return tuple(cv2.copyMakeBorder(a, *around, cv2.BORDER_CONSTANT, value=v) for a, v in ((image, MEAN_COLOR), (label, VOID)))
 
 def _part(window): return window.rows.start, window.columns.start, window.rows.length, window.columns.length
 
