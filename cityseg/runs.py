@@ -24,14 +24,14 @@ from .config import Run, differences, whole_file
 from .labels import CLASS_NAMES
 from .visualization import show_history, show_iou
 
-# %% ../nbs/10_runs.ipynb #a8f67771
+# %% ../nbs/10_runs.ipynb #46454f21
 def load_checkpoint(
     path,      # last.pt
     run: Run   # what is to be resumed
 ) -> dict:
     "A checkpoint of this very run; raises ValueError, with the fields that differ, for one of another."
     state = torch.load(path, map_location='cpu', weights_only=True)
-    may_differ = ('hours', 'workers', 'amp', 'accumulate', 'validate_every', 'compile', 'recompute')
+    may_differ = ('hours', 'workers', 'store', 'amp', 'accumulate', 'validate_every', 'compile', 'recompute')
     changed = differences(run, Run.from_dict(state['run']))
     wrong = [f'{k}: {old!r} there, {new!r} now' for k, (old, new) in changed.items() if k not in may_differ]
     if wrong: raise ValueError(f'{path} is of another run: {"; ".join(wrong)}. '

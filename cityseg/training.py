@@ -6,7 +6,7 @@
 __all__ = ['Machine', 'validate', 'State', 'step', 'parts_that_fit', 'Check', 'preflight', 'Forecast', 'forecast',
            'Interruptible', 'total_iterations', 'fit', 'launch']
 
-# %% ../nbs/10_training.ipynb #203533ae
+# %% ../nbs/10_training.ipynb #2548dea5
 import contextlib
 import copy
 import json
@@ -24,7 +24,6 @@ import torch
 import torch.distributed as dist
 from tqdm.auto import tqdm
 from .config import Run, whole_file
-from .data import frames, read
 from .labels import CLASS_NAMES
 from .metrics import Confusion
 from .model import RARITY, Loss, amp_dtype, build, pick_device, save
@@ -32,6 +31,7 @@ from .optimization import learning_rate, optimizer, share_batch_norm, update_ave
 from .prediction import Predictor
 from .runs import Live, Log, keep_going, load_checkpoint, read_history, validations, write_report
 from .sampling import Windows, loader, to_device, whole_frames
+from .store import frames, packed, read
 from .visualization import error_map, overlay, shrink, side_by_side
 
 # %% ../nbs/10_training.ipynb #3c8b204f
@@ -221,7 +221,7 @@ def parts_that_fit(
         torch.random.set_rng_state(random)
         if cuda is not None: torch.cuda.set_rng_state(cuda); torch.cuda.empty_cache()
 
-# %% ../nbs/10_training.ipynb #5a510296
+# %% ../nbs/10_training.ipynb #e2adbb42
 class Check(NamedTuple):
     "A row of the preflight's table."
     what: str
@@ -246,7 +246,7 @@ def _check_disk(state, out):
     return f'{free/1e9:.0f} GB free, {need/1e9:.1f} GB needed'
 
 def _check_checkpoint(state, out):
-    path = out/'.preflight.pt'
+    path = out/f'.preflight-{state.machine.rank}.pt'
     try:
         state.save(path)
         if load_checkpoint(path, state.run)['iteration'] != state.iteration: raise OSError('read back differently')
@@ -367,10 +367,10 @@ def _row(state, losses, seconds, rate):
     state.waited = 0.
     return row
 
-# %% ../nbs/10_training.ipynb #62f0caff
+# %% ../nbs/10_training.ipynb #129db4f6
 def _set_out(run, root, out, resume, say):
     "State, log (rank 0 only), validation frames, total iterations, and an iterator over the remaining batches."
-    train, val = frames(root, 'train'), frames(root, 'val')
+    train, val = packed(run, frames(root, 'train'), frames(root, 'val'))
     machine = Machine(run.amp)
     found = _open(run, out, resume) if machine.rank == 0 else (out/'last.pt').exists()
     state, total = State(run, machine), total_iterations(run, len(train))
@@ -386,10 +386,10 @@ def _set_out(run, root, out, resume, say):
     batches = iter(loader(windows, total, state.iteration, machine.rank, machine.world))
     return state, criterion, log, val, total, batches
 
-# %% ../nbs/10_training.ipynb #9cbcd550
+# %% ../nbs/10_training.ipynb #a4b986ba
 def fit(
     run: Run,              # the experiment
-    root,                  # a Cityscapes root: path or `Root`
+    root,                  # a Cityscapes root (path or `Root`) or a store
     out,                   # the run folder
     resume: bool = False,  # go on from `out/last.pt` if it is there
     say=lambda text: None  # where the preflight's table and the forecast go, such as print
@@ -467,10 +467,10 @@ def _follow(process, out, total):
     thread.join(5)
     return lines
 
-# %% ../nbs/10_training.ipynb #dca7ec3b
+# %% ../nbs/10_training.ipynb #1817f078
 def launch(
     run: Run,              # the experiment
-    root,                  # path of a Cityscapes root
+    root,                  # path of a Cityscapes root or of a store
     out,                   # the run folder
     gpus: int = None,      # processes; default: one per GPU, at least one
     resume: bool = False,  # go on from `out/last.pt` if it is there
