@@ -7,7 +7,7 @@ __all__ = ['INSTANCES', 'SPLITS', 'FRAME_NAME', 'Fault', 'Remark', 'DataError', 
            'find_root', 'Frame', 'frames', 'read_image', 'read_label_ids', 'read_label', 'read', 'check', 'Member',
            'members', 'find_predictions', 'read_prediction']
 
-# %% ../nbs/03_data.ipynb #9bd621cd
+# %% ../nbs/03_data.ipynb #597a81ca
 import io, os, re, zipfile, zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 from .config import nearest
+from .fast import decode_png
 from .labels import LABELS, VOID, to_label_ids, to_train_ids
 
 # %% ../nbs/03_data.ipynb #48a2fbd1
@@ -69,9 +70,13 @@ def read_png(path, flags=cv2.IMREAD_UNCHANGED) -> np.ndarray:  # as from cv2.imr
     if image is None: raise DataError(path, 'cannot be decoded', 'unpack, download or write it again')
     return image
 
-# %% ../nbs/03_data.ipynb #7e6ef0e7
+# %% ../nbs/03_data.ipynb #3caaf8f3
 _MODES = {0: 'grey', 2: 'RGB', 3: 'palette', 4: 'grey with alpha', 6: 'RGBA'}  # what a PNG calls by number
 INSTANCES = 33_999  # the highest instanceId: it is the labelId alone, or 1000 times the labelId plus a number
+
+def _decode_slowly(data, mode):
+    "The ids of any PNG of one channel, or None."
+    return np.array(Image.open(io.BytesIO(data))) if mode == 3 else cv2.imdecode(np.frombuffer(data, np.uint8), -1)
 
 def read_ids(
     path,            # PNG file, or a `Member` of a zip
@@ -87,7 +92,8 @@ def read_ids(
         raise refuse(f'is {bits}-bit {_MODES[mode]}')
     if size and (h, w) != tuple(size):
         raise refuse(f'is {w}x{h}, not {size[1]}x{size[0]}', 'give it the size of its image (nearest neighbour)')
-    ids = np.array(Image.open(io.BytesIO(data))) if mode == 3 else cv2.imdecode(np.frombuffer(data, np.uint8), -1)
+    ids = decode_png(data)
+    if ids is None: ids = _decode_slowly(data, mode)
     if ids is None: raise refuse('cannot be decoded')
     hint = ' (trainIds, perhaps?)' if ids.max() == VOID else ''
     if ids.max() > highest: raise refuse(f'holds the id {ids.max()}, they end at {highest}{hint}')
