@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['inspect_html', 'Inspector']
 
-# %% ../nbs/13_inspector.ipynb #97d371dc
+# %% ../nbs/13_inspector.ipynb #f8a9458d
 import base64, html, json, zlib
 from contextlib import contextmanager
 from importlib.resources import files
@@ -18,14 +18,10 @@ from tqdm.auto import tqdm
 from .config import whole_file
 from .glance import (Look, RAMP, RUNS, Shelf, SORTS, Source, VIEWS, keep_note, look, notes_file, order, panels,
                             picture, read_notes, region, sort_key, views)
-from .labels import CLASSES, N_CLASSES
+from .labels import CLASSES
+from .visualization import data_uri, jpeg
 
-# %% ../nbs/13_inspector.ipynb #45b7a2e2
-def _jpeg(image):
-    "JPEG bytes of an RGB picture, colours at full resolution."
-    how = [cv2.IMWRITE_JPEG_QUALITY, 90, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-    return cv2.imencode('.jpg', image[..., ::-1], how)[1].tobytes()
-
+# %% ../nbs/13_inspector.ipynb #ca41fc43
 def _pack(ids):
     "A map uint8 [H,W], each row minus the one above, deflated, as text; None of None."
     if ids is None: return None
@@ -42,7 +38,7 @@ def _entry(frame, look, size):
     sure = None if look.confidence is None else small.confidence >> 2   # 64 steps are enough to look at
     miou, gain, mean = _numbers([look.miou, look.gain, np.nan if sure is None else look.confidence.mean()/255])
     return dict(name=frame.name, city=frame.city, note=look.note, h=len(small.image), w=len(small.image[0]),
-                photo='data:image/jpeg;base64,' + base64.b64encode(_jpeg(small.image)).decode(),
+                photo=data_uri(jpeg(small.image)),
                 label=_pack(small.label), pred=_pack(small.pred), other=_pack(small.other), confidence=_pack(sure),
                 iou=_numbers(look.iou), otherIou=_numbers(look.other_iou), share=_numbers(look.share),
                 miou=miou, gain=gain, sure=mean)
@@ -177,7 +173,7 @@ class _Screen(W.VBox):
         self.w.say.value = f'<div role="alert">{html.escape(text)}</div>' if text else ''
         self.w.say.layout.display = None if text else 'none'
 
-# %% ../nbs/13_inspector.ipynb #460b8e60
+# %% ../nbs/13_inspector.ipynb #721c0364
 class _Viewer(_Screen):
     "One frame, shown as the controls say."
     def __init__(self, offered, cities, names, size):
@@ -197,7 +193,7 @@ class _Viewer(_Screen):
         shown = picture(part, self.view, w.alpha.value, [i for i, c in enumerate(w.chips) if c.value], self.names)
         by = max(1, self.size[0]//len(shown))                # what is smaller than the screen is shown as pixels
         self.picture = shown.repeat(by, 0).repeat(by, 1)
-        w.picture.value, w.hint.value = _jpeg(self.picture), _hint(self.view)
+        w.picture.value, w.hint.value = jpeg(self.picture), _hint(self.view)
         for pan in (w.across, w.down): pan.layout.display = None if w.zoom.value > 1 else 'none'
         other = '' if self.view == w.view.value else f'no {w.view.value} of this frame: this is the {self.view}'
         self._say(*self.faults, self.now.note, other)

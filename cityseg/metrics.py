@@ -223,7 +223,7 @@ class Scores:
                           *part('category', self.category_iou, self.category_iiou, _CATEGORIES[1:]), '',
                           f'worst of {len(self.frames)} frames', *(f'{iou:.4f} {name}' for name, iou in worst)])
 
-# %% ../nbs/08_metrics.ipynb #e76500e1
+# %% ../nbs/08_metrics.ipynb #b59650c0
 def _count(frame, path, instances):
     "Counts int64 [34,34] of a frame, and its `instance_hits` (or None)."
     if frame.label is None: raise DataError(frame.image, 'has no ground truth', 'evaluate train or val')
@@ -231,7 +231,8 @@ def _count(frame, path, instances):
     truth = read_ids(frame.instances, highest=INSTANCES) if instances else read_label_ids(frame)
     numbers, met = count_instances(read_ids(path, truth.shape), truth)
     ids = np.where(numbers > 1000, numbers // 1000, numbers)
-    if (odd := ids.max()) > 33: raise DataError(frame.instances or frame.label, f'holds {odd}, which is no id', 'get it anew')
+    if (odd := ids.max()) > 33:
+        raise DataError(frame.instances or frame.label, f'holds {odd}, which is no id', 'get it anew')
     matrix = np.zeros((34, 34), np.int64)
     np.add.at(matrix, ids, met)
     return matrix, instance_hits(numbers, met) if instances else None

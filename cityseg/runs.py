@@ -6,8 +6,7 @@
 __all__ = ['load_checkpoint', 'keep_going', 'read_history', 'validations', 'machine_facts', 'Log', 'Live', 'compare', 'show_runs',
            'write_report']
 
-# %% ../nbs/10_runs.ipynb #20ea1ef5
-import base64
+# %% ../nbs/10_runs.ipynb #a0e02bfd
 import html
 import io
 import json
@@ -17,12 +16,11 @@ import warnings
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-import cv2
 import numpy as np
 import torch
 from .config import Run, differences, whole_file
 from .labels import CLASS_NAMES
-from .visualization import show_history, show_iou
+from .visualization import data_uri, jpeg, show_history, show_iou
 
 # %% ../nbs/10_runs.ipynb #46454f21
 def load_checkpoint(
@@ -64,7 +62,7 @@ def validations(out) -> list:
     "The rows of the history that have a mean IoU; the best of them is the model in best/."
     return [r for r in read_history(out) if 'miou' in r]
 
-# %% ../nbs/10_runs.ipynb #2829f00d
+# %% ../nbs/10_runs.ipynb #a3bef048
 def machine_facts(device=None) -> dict:
     "Versions and device, as plain values."
     facts = dict(python=platform.python_version(), device=str(device or 'cpu'))
@@ -95,7 +93,7 @@ class Log:
     def picture(self, name: str, image: np.ndarray):
         "Keep a picture, RGB uint8 [H,W,3], as panels/NAME.jpg."
         with keep_going('a panel'), whole_file(self.out/'panels'/f'{name}.jpg') as part:
-            part.write_bytes(cv2.imencode('.jpg', image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1])
+            part.write_bytes(jpeg(image, 85))
 
 # %% ../nbs/10_runs.ipynb #3145b2fd
 class Live:
@@ -138,8 +136,8 @@ def show_runs(folders):  # Figure
     "IoU of each class of several runs, at their best."
     return show_iou({Path(f).name: [_best(f)[0]['iou'].get(n, np.nan) for n in CLASS_NAMES] for f in folders})
 
-# %% ../nbs/10_runs.ipynb #3862c3ae
-def _picture(data, kind='jpeg'): return f'<img src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'
+# %% ../nbs/10_runs.ipynb #5805ec50
+def _picture(data, kind='jpeg'): return f'<img src="{data_uri(data, f"image/{kind}")}">'
 
 def _figure(figure):
     "A figure as a picture in a page."
@@ -154,32 +152,33 @@ def _rows(values):
     return '<table>' + ''.join(f'<tr><th>{html.escape(str(k))}</th><td>{html.escape(str(v))}</td></tr>'
                                for k, v in values.items()) + '</table>'
 
-_STYLE = ('body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#222;background:#fff}'
-          'img{max-width:100%}table{border-collapse:collapse}th{text-align:left;font-weight:500;padding:.1em 1.4em .1em 0}'
-          'h1{font-weight:600}.big{font-size:2.4em}section{margin:2em 0}.two{display:flex;gap:4em;flex-wrap:wrap}'
-          '@media(prefers-color-scheme:dark){body{background:#16181c;color:#ddd}img{background:#fff;border-radius:6px}}')
+_STYLE = ('body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#222}'
+          'body{background:#fff}img{max-width:100%}table{border-collapse:collapse}'
+          'th{text-align:left;font-weight:500;padding:.1em 1.4em .1em 0}h1{font-weight:600}.big{font-size:2.4em}'
+          'section{margin:2em 0}.two{display:flex;gap:4em;flex-wrap:wrap}@media(prefers-color-scheme:dark)'
+          '{body{background:#16181c;color:#ddd}img{background:#fff;border-radius:6px}}')
 
-# %% ../nbs/10_runs.ipynb #f38e90be
+# %% ../nbs/10_runs.ipynb #14491aaf
 def write_report(
     out  # run folder with at least one validation
 ) -> Path:  # out/report.html
     "A run on one page: curves, classes, frames, the `Run`, versions and device."
     out = Path(out)
-    (best, run), history = _best(out), read_history(out)
+    name, (best, run), history = html.escape(out.resolve().name), _best(out), read_history(out)
     last, panels = validations(out)[-1], out/'panels'
     pictures = {'best frames': panels/'best.jpg', 'worst frames': panels/'worst.jpg',
                 'the same frames at the last validation': panels/f'{last["iteration"]:06}.jpg'}
     iou = [best['iou'].get(n, np.nan) for n in CLASS_NAMES]
     changed = {k: new for k, (_, new) in differences(run).items()}
     facts = json.loads((out/'machine.json').read_text()) if (out/'machine.json').exists() else {}
-    body = [f'<h1>{html.escape(out.resolve().name)}</h1><p class="big">mean IoU {best["miou"]:.4f}</p><p>at iteration '
+    body = [f'<h1>{name}</h1><p class="big">mean IoU {best["miou"]:.4f}</p><p>at iteration '
             f'{best["iteration"]:,}; trained to {last["iteration"]:,} in {last.get("seconds", 0)/3600:.2f} hours</p>',
             _figure(show_history(history)), '<h2>Classes</h2>', _figure(show_iou({out.resolve().name: iou}))]
-    body += [f'<h2>{name.capitalize()}</h2><p>image, ground truth, prediction, errors</p>{_picture(path.read_bytes())}'
-             for name, path in pictures.items() if path.exists()]
+    body += [f'<h2>{what.capitalize()}</h2><p>image, ground truth, prediction, errors</p>{_picture(path.read_bytes())}'
+             for what, path in pictures.items() if path.exists()]
     body += [f'<div class="two"><section><h2>Run</h2><p>where it differs from the default</p>{_rows(changed)}</section>'
              f'<section><h2>Machine</h2>{_rows(facts)}</section></div>']
-    with whole_file(out/'report.html') as part:
-        part.write_text(f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(out.resolve().name)}</title>'
-                        f'<style>{_STYLE}</style>{"".join(body)}</html>', encoding='utf-8')
+    page = (f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>'
+            f'<style>{_STYLE}</style>{"".join(body)}</html>')
+    with whole_file(out/'report.html') as part: part.write_text(page, encoding='utf-8')
     return out/'report.html'

@@ -5,10 +5,8 @@
 # %% auto #0
 __all__ = ['VIEWS', 'Film', 'folder_frames', 'spread', 'timelapse', 'show_flicker', 'weather_film']
 
-# %% ../nbs/12_timelapse.ipynb #0c36116e
-import base64, os, re, subprocess
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+# %% ../nbs/12_timelapse.ipynb #f2472f78
+import os, re, subprocess
 from functools import partial
 from itertools import chain, islice, pairwise
 from pathlib import Path
@@ -16,29 +14,26 @@ import cv2
 import imageio_ffmpeg
 import numpy as np
 from matplotlib import pyplot as plt
-from matplotlib.font_manager import findfont
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from tqdm.auto import tqdm
 from .config import nearest, whole_file
 from .data import FRAME_NAME, Frame, find_predictions, read_image, read_label, read_prediction
 from .labels import CLASS_NAMES, N_CLASSES, VOID
 from .metrics import Confusion
-from .visualization import _quiet, _same_size, colors_of, overlay, present, show_images, shrink, side_by_side
+from .prediction import threaded
+from .visualization import (_quiet, _same_size, colors_of, data_uri, letters, overlay, present, show_images,
+                                   shrink, side_by_side)
 from .weather import WEATHER, add_weather
 
-# %% ../nbs/12_timelapse.ipynb #48213ac7
+# %% ../nbs/12_timelapse.ipynb #78a8f068
 _DARK = (18, 19, 22)  # behind captions
-
-def _letters(size, bold=False):
-    "The font that comes with matplotlib."
-    return ImageFont.truetype(findfont('DejaVu Sans:bold' if bold else 'DejaVu Sans'), size)
 
 def _caption(width, size, left, right):
     "A dark strip with a text at either end, in letters of `size` pixels."
     strip = Image.new('RGB', (width, round(2.4*size)), _DARK)
     draw = ImageDraw.Draw(strip)
-    draw.text((size, 1.2*size), left, 'white', _letters(size, bold=True), anchor='lm')
-    draw.text((width - size, 1.2*size), right, (170, 170, 170), _letters(size), anchor='rm')
+    draw.text((size, 1.2*size), left, 'white', letters(size, bold=True), anchor='lm')
+    draw.text((width - size, 1.2*size), right, (170, 170, 170), letters(size), anchor='rm')
     return np.asarray(strip)
 
 def _strip(width, left, right, lit, palette):
@@ -51,7 +46,7 @@ def _strip(width, left, right, lit, palette):
         x, y = size + c % columns*(width - size)/columns, size*(.2 + 1.7*(c//columns))
         color, grey = (color, 225) if c in lit else (color//4 + 14, 78)
         draw.rectangle((x, y, x + size, y + size), tuple(color.tolist()), (grey//2,)*3)
-        draw.text((x + 1.5*size, y + size/2), name, (grey, grey, grey), _letters(size), anchor='lm')
+        draw.text((x + 1.5*size, y + size/2), name, (grey, grey, grey), letters(size), anchor='lm')
     return np.vstack([_caption(width, size, left, right), strip])
 
 def _wipe(i, n):
@@ -64,14 +59,14 @@ def _picture(image, pred, view, alpha, at, palette='official'):
     if view == 'beside': return side_by_side(image, over, fill=_DARK)
     return over if view == 'overlay' else side_by_side(over[:, :x], image[:, x + 2:], gap=2)
 
-# %% ../nbs/12_timelapse.ipynb #b747c02d
+# %% ../nbs/12_timelapse.ipynb #28f0020e
 class Film(type(Path())):
     "The path of an mp4 or gif; a notebook shows it as a player."
     def __repr__(self): return f'Film({self.name!r})'
     def _repr_html_(self):
         kind = 'image/gif' if self.suffix == '.gif' else 'video/mp4'
         small = self.stat().st_size < 32e6     # else the notebook would not open any more
-        src = f'data:{kind};base64,{base64.b64encode(self.read_bytes()).decode()}' if small else os.path.relpath(self)
+        src = data_uri(self.read_bytes(), kind) if small else os.path.relpath(self)
         if self.suffix == '.gif': return f'<img src="{src}" style="max-width:100%">'
         return f'<video src="{src}" style="max-width:100%" controls loop muted playsinline></video>'
 
@@ -107,16 +102,7 @@ def _encode(pictures, out, n, fps, palette):
         _write_gif(kept, gif, fps, palette)
     return Film(out)
 
-# %% ../nbs/12_timelapse.ipynb #7398bfae
-def _threaded(function, items, threads=1):
-    "Results in the order of the items, made on threads a few items ahead; an error surfaces where its result would."
-    waiting = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > 2*threads: yield waiting.popleft().result()
-        while waiting: yield waiting.popleft().result()
-
+# %% ../nbs/12_timelapse.ipynb #3e109603
 def _logits(predict, image, size):
     "Logits of a model that gives them (`.logits`, or `.probabilities`), as float32 [19,*size]."
     if hasattr(predict, 'logits'): out = predict.logits(image)
@@ -194,7 +180,7 @@ def spread(frames, count: int) -> list:  # at most `count` of the frames, evenly
     if not 0 < count < len(frames): return list(frames)
     return [frames[i] for i in np.linspace(0, len(frames) - 1, count).round().astype(int)]
 
-# %% ../nbs/12_timelapse.ipynb #5830774c
+# %% ../nbs/12_timelapse.ipynb #a44b65a1
 VIEWS = ('beside', 'overlay', 'wipe')
 
 def _check(frames, predictions, view, weather, smooth, confidence):
@@ -233,12 +219,12 @@ def timelapse(
     frames = spread(frames, count)
     def read(job): return frames[job], add_weather(read_image(frames[job]), weather, strength, job)
     about = [a for a in (weather*(weather != 'clear'), model) if a]
-    images = _one_size(_threaded(read, range(len(frames)), 2))
+    images = _one_size(threaded(read, range(len(frames)), 2))
     batches = iter(lambda: list(islice(images, max(1, batch))), [])
-    seen = chain.from_iterable(_threaded(_seer(predictions, smooth, confidence, height), batches))
+    seen = chain.from_iterable(threaded(_seer(predictions, smooth, confidence, height), batches))
     draw = partial(_draw, n=len(frames), height=height, alpha=alpha, view=view, palette=palette, about=about,
                    confidence=confidence)
-    return _encode(_threaded(draw, enumerate(seen), 2), Path(out).with_suffix('.mp4'), len(frames), fps, palette)
+    return _encode(threaded(draw, enumerate(seen), 2), Path(out).with_suffix('.mp4'), len(frames), fps, palette)
 
 # %% ../nbs/12_timelapse.ipynb #e7c88dd3
 def show_flicker(
@@ -274,7 +260,7 @@ def show_flicker(
     below.legend(frameon=False, fontsize=8.5)
     return fig
 
-# %% ../nbs/12_timelapse.ipynb #9d067e28
+# %% ../nbs/12_timelapse.ipynb #62d4b5e0
 def _field(image, pred, at, name, score, alpha, palette):
     "One field of the weather film: a caption above a wipe."
     picture = _picture(image, pred, 'wipe', alpha, at, palette)
@@ -307,7 +293,7 @@ def weather_film(
         label = read_label(frames[i], image.shape[:2])
         return frames[i], image, label, {k: add_weather(image, k, strength, i) for k in kinds}
     def pictures():
-        for i, (frame, image, label, spoiled) in enumerate(_threaded(spoil, range(len(frames)), 2)):
+        for i, (frame, image, label, spoiled) in enumerate(threaded(spoil, range(len(frames)), 2)):
             at, fields, labelled = _wipe(i, len(frames)), [], (label != VOID).any()
             for kind, view in spoiled.items():
                 pred = predict(view)
