@@ -134,13 +134,16 @@ def _report(faults, fine):
     print(*faults, f'{wrong} faults' if wrong else fine, sep='\n')
     return wrong > 0
 
-# %% ../nbs/15_cli.ipynb #ef29a2d6
+# %% ../nbs/15_cli.ipynb #e0e3df36
 def _predictions(source):
     "A folder of labelId PNGs as {frame name: Path}; anything else is a model, loaded as a `Predictor`."
     folder = Path(source)
     if folder.is_dir() and not (folder/'best').is_dir() and not (folder/'config.json').exists():
         from cityseg.data import find_predictions
         return find_predictions(folder)
+    hub = str(source).count('/') == 1 and not folder.parent.is_dir()   # it may be a name, owner/model
+    if not (folder.exists() or hub):
+        raise FileNotFoundError(f'{source} does not exist; name a folder of predictions, a run, or a model on a hub')
     from cityseg.model import load
     from cityseg.prediction import Predictor
     return Predictor(load(source))
