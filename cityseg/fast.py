@@ -22,9 +22,9 @@ def compiled(
     try: return njit(nogil=True, cache=True)(loop)
     except RuntimeError: return njit(nogil=True)(loop)   # nowhere to write
 
-# %% ../nbs/02_fast.ipynb #d2147c0c
+# %% ../nbs/02_fast.ipynb #93e528fa
 def _unfilter(raw, above, step):
-    "Undo the filters of PNG rows, uint8 [H,1+W], kind of filter first; above: the row before, uint8 [W]. Gives uint8 [H,W]."
+    "Undo the filters of PNG rows, uint8 [H,1+W], kind first, to uint8 [H,W]; above: the row before, uint8 [W]."
     h, w = raw.shape[0], raw.shape[1] - 1
     out = np.empty((h, w), np.uint8)
     for y in range(h):
@@ -48,7 +48,7 @@ def _unfilter(raw, above, step):
         above = new
     return out
 
-# %% ../nbs/02_fast.ipynb #257adb0c
+# %% ../nbs/02_fast.ipynb #9927415d
 _PLAIN = {(8, 0, 0, 0, 0): '>u1', (8, 3, 0, 0, 0): '>u1', (16, 0, 0, 0, 0): '>u2'}  # bits, mode...: grey or palette
 
 def _packed(data):
@@ -71,7 +71,7 @@ def _strips(packed, w, h, step, rows):
         if raw[:, 0].max() > 4: raise zlib.error('no such filter')
         yield (strip := unfilter(raw, above, step))
         above = strip[-1]
-    if stream.decompress(packed, 1) or not stream.eof: raise zlib.error('more than the image')   # eof: the checksum fits
+    if stream.decompress(packed, 1) or not stream.eof: raise zlib.error('more than the image')  # eof: the checksum fits
 
 def decode_png(
     data: bytes,  # a PNG file

@@ -101,11 +101,11 @@ def check_code(
     if files: faults.append(Remark(package.parent, f'has changes not committed ({files})', 'they travel along'))
     return faults
 
-# %% ../nbs/14_kernels.ipynb #db211a74
+# %% ../nbs/14_kernels.ipynb #3304e9a0
 _ON_IMAGE = frozenset((
     'torch torchvision timm albumentations albucore opencv-python opencv-python-headless numpy scipy matplotlib '
-    'ipywidgets tqdm pillow tensorboard huggingface-hub safetensors requests typing-extensions packaging pyyaml setuptools '
-    'rich platformdirs').split())
+    'ipywidgets tqdm pillow tensorboard huggingface-hub safetensors requests typing-extensions packaging pyyaml '
+    'setuptools rich platformdirs').split())
 
 def _absent(names):
     "{name: version, as installed here} of packages, and what they need, that Kaggle's image has nothing of."

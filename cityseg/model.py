@@ -37,7 +37,7 @@ def normalisation(
     scale = max(1, settings['input_range'][1])            # some want 0..255
     return tuple(tuple(v/scale for v in settings[k]) for k in ('mean', 'std'))
 
-# %% ../nbs/07_model.ipynb #9ac896f6
+# %% ../nbs/07_model.ipynb #21adb727
 def _attend(self, x, h, w):
     "The forward of SMP's MiT attention through torch's fused one: tokens [B,N,C] of a map [h,w] to [B,N,C]."
     b, n, c = x.shape
@@ -56,17 +56,21 @@ def _fuse_attention(model):
 
 def _recompute(encoder):
     "Let transformer blocks recompute what the backward pass needs."
+    norm = torch.nn.modules.batchnorm._BatchNorm
     for m in encoder.modules():
-        if 'Block' in type(m).__name__ and not any(isinstance(c, torch.nn.modules.batchnorm._BatchNorm) for c in m.modules()):
+        if 'Block' in type(m).__name__ and not any(isinstance(c, norm) for c in m.modules()):
             m.forward = partial(checkpoint, m.forward, use_reentrant=False)
 
-# %% ../nbs/07_model.ipynb #d205bf88
+# %% ../nbs/07_model.ipynb #ed7df8cf
 def _load_encoder(encoder, path):
     "Load a file of encoder weights; classifier heads may be missing from the encoder, nothing else may differ."
-    state = load_file(path) if path.suffix == '.safetensors' else torch.load(path, map_location='cpu', weights_only=True)
+    if path.suffix == '.safetensors': state = load_file(path)
+    else: state = torch.load(path, map_location='cpu', weights_only=True)
     inner = getattr(encoder, 'model', encoder)
     missing, extra = inner.load_state_dict(state, strict=False)
-    if missing: raise ValueError(f'{path} does not fit this encoder: it lacks {len(missing)} of its tensors, first {missing[0]}')
+    if missing:
+        raise ValueError(f'{path} does not fit this encoder: it lacks {len(missing)} of its tensors, '
+                         f'first {missing[0]}')
     return extra
 
 def build(
@@ -79,24 +83,27 @@ def build(
     name = None if from_file or run.encoder_weights == 'none' else run.encoder_weights
     if name and run.encoder.startswith('tu-'): name = True  # timm's variant stands in the encoder's name
     try:
-        model = smp.create_model(run.architecture, run.encoder, encoder_weights=name, classes=N_CLASSES, **_decoder(run))
+        model = smp.create_model(run.architecture, run.encoder, encoder_weights=name, classes=N_CLASSES,
+                                 **_decoder(run))
         mean, std = normalisation(run.encoder, run.encoder_weights)
     except (OSError, RuntimeError) as e:
         if name is None or not _is_offline(e): raise
-        raise OSError(f'the weights {run.encoder_weights!r} of encoder {run.encoder!r} could not be fetched ({type(e).__name__}). '
-                      'Train from scratch with --encoder-weights none; or, on Kaggle, switch the internet on, or attach the '
-                      'weights as a data set and pass the file: --encoder-weights /kaggle/input/.../NAME.pth') from e
+        raise OSError(f'the weights {run.encoder_weights!r} of encoder {run.encoder!r} could not be fetched '
+                      f'({type(e).__name__}). Train from scratch with --encoder-weights none; or, on Kaggle, switch '
+                      'the internet on, or attach the weights as a data set and pass the file: '
+                      '--encoder-weights /kaggle/input/.../NAME.pth') from e
     if from_file: _load_encoder(model.encoder, path)
     model.mean, model.std = mean, std
     if run.recompute: _recompute(model.encoder)
     return _fuse_attention(model)
 
-# %% ../nbs/07_model.ipynb #5c98f0da
+# %% ../nbs/07_model.ipynb #537981ae
 def _decoder(run):
     "The decoder's width as the architecture calls it."
     c = run.decoder_channels
     if not c: return {}
-    if run.architecture in ('Unet', 'UnetPlusPlus', 'MAnet'): return dict(decoder_channels=tuple(c*k for k in (16, 8, 4, 2, 1)))
+    if run.architecture in ('Unet', 'UnetPlusPlus', 'MAnet'):
+        return dict(decoder_channels=tuple(c*k for k in (16, 8, 4, 2, 1)))
     if run.architecture == 'FPN': return dict(decoder_pyramid_channels=c, decoder_segmentation_channels=c)
     if run.architecture == 'Segformer': return dict(decoder_segmentation_channels=c)
     if run.architecture == 'PSPNet': return dict(psp_out_channels=c)
@@ -124,7 +131,7 @@ def forward(
     if dh or dw: x = F.pad(x, (0, dw, 0, dh), mode='replicate')
     return model(x)[..., :h, :w]
 
-# %% ../nbs/07_model.ipynb #be9b9600
+# %% ../nbs/07_model.ipynb #a27b625c
 _LOSSES = dict(
     dice=lambda: smp.losses.DiceLoss('multiclass', ignore_index=VOID),
     jaccard=lambda: _Known(smp.losses.JaccardLoss('multiclass')),
@@ -143,8 +150,9 @@ class _Known(torch.nn.Module):
         return self.loss(logits.movedim(1, -1)[known].T[None], target[known][None])
 
 class Ohem(torch.nn.CrossEntropyLoss):
-    """Cross-entropy of the hard pixels alone (online hard example mining): those whose own class has a probability below
-    0.7, at least a sixteenth of all. [Shrivastava et al., CVPR 2016; the constants are those of HRNet's Cityscapes training]"""
+    """Cross-entropy of the hard pixels alone (online hard example mining): those whose own class has a probability
+    below 0.7, at least a sixteenth of all. [Shrivastava et al., CVPR 2016; the constants are those of HRNet's
+    Cityscapes training]"""
     def forward(self, logits, target):
         losses = F.cross_entropy(logits, target, self.weight, ignore_index=self.ignore_index, reduction='none',
                                  label_smoothing=self.label_smoothing)[target != self.ignore_index]
@@ -192,7 +200,7 @@ def save(
         for file in sorted(new.iterdir(), key=lambda p: p.suffix == '.safetensors'): os.replace(file, folder/file.name)
     return folder
 
-# %% ../nbs/07_model.ipynb #2dc12808
+# %% ../nbs/07_model.ipynb #6223d08b
 def load(
     source  # a run folder, its best/ folder, or the name of an SMP model on a hub
 ) -> torch.nn.Module:  # in evaluation mode, with .mean and .std
@@ -200,17 +208,20 @@ def load(
     folder = Path(source)
     if (folder/'best').is_dir(): folder = folder/'best'
     if folder.is_dir() and not (folder/'config.json').exists():
-        raise FileNotFoundError(f'no trained model in {folder}: it has no config.json and no best/ (was the run validated once?)')
+        raise FileNotFoundError(f'no trained model in {folder}: it has no config.json and no best/ '
+                                '(was the run validated once?)')
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # the hub's client says where it reads from
             model = _fuse_attention(smp.from_pretrained(str(folder) if folder.is_dir() else str(source)))
     except Exception as e:
         if folder.is_dir() or not _is_offline(e) and 'Repo' not in type(e).__name__: raise
-        raise FileNotFoundError(f'{source}: no such folder, and no such model could be fetched from a hub ({type(e).__name__})') from e
+        raise FileNotFoundError(f'{source}: no such folder, and no such model could be fetched from a hub '
+                                f'({type(e).__name__})') from e
     classes = model.segmentation_head[0].out_channels
     if classes != N_CLASSES: raise ValueError(f'{source} predicts {classes} classes, not the {N_CLASSES} of Cityscapes')
     side = folder/'preprocessor_config.json'
-    model.mean, model.std = (tuple(json.loads(side.read_text())[k]) for k in ('mean', 'std')) if side.exists() else IMAGENET
+    known = json.loads(side.read_text()) if side.exists() else dict(zip(('mean', 'std'), IMAGENET))
+    model.mean, model.std = (tuple(known[k]) for k in ('mean', 'std'))
     return model.eval()
 
 # %% ../nbs/07_model.ipynb #42cdfd82

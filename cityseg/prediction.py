@@ -6,7 +6,7 @@
 __all__ = ['window_starts', 'Side', 'window_sides', 'Taps', 'taps', 'View', 'strips', 'classes', 'own_device', 'Network', 'look',
            'Predictor', 'threaded', 'share', 'predict_frames']
 
-# %% ../nbs/09_prediction.ipynb #aafa073d
+# %% ../nbs/09_prediction.ipynb #1894cc35
 import copy
 import hashlib
 import os
@@ -14,7 +14,7 @@ import warnings
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import product
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -70,7 +70,7 @@ def window_sides(
         found.append(Side(start, here, at[k, here], share[k, here]))
     return found
 
-# %% ../nbs/09_prediction.ipynb #5f1878c6
+# %% ../nbs/09_prediction.ipynb #76cd7e89
 class Taps(NamedTuple):
     "Between which two samples each pixel of a side lies."
     index: torch.Tensor  # of the first, int64
@@ -84,7 +84,7 @@ def taps(
     pixels: int,       # length of that side
     corners: bool      # are the outer samples in the middle of the outer pixels? (`align_corners`)
 ) -> Taps:
-    "Places among pixels as places among samples; outside of the samples the nearest counts. In float32, as torch does it."
+    "Places among pixels as places among samples, the nearest one outside of them. In float32, as torch does it."
     at = at*(torch.tensor(n - 1.)/max(1, pixels - 1)) if corners else (at + .5)*(torch.tensor(float(n))/pixels) - .5
     at = at.clamp(0, n - 1)
     index = at.long().clamp(max=max(0, n - 2))
@@ -287,12 +287,12 @@ def _check_way(window, stride, scales, batch):
     if not scales or not all(.1 <= s <= 8 for s in scales): raise ValueError(f'scales: {tuple(scales)}; each in 0.1..8')
     if batch is not None and batch < 1: raise ValueError(f'batch: {batch}; at least 1')
 
-# %% ../nbs/09_prediction.ipynb #797e2c3b
+# %% ../nbs/09_prediction.ipynb #2b02b56b
 class Predictor:
     "A model with a way of looking: image uint8 [H,W,3] -> trainIds uint8 [H,W]."
     def __init__(
         self,
-        model,          # any module from normalised images [B,3,h,w] to logits [B,19,n,m]; .mean and .std if it has them
+        model,          # any module, normalised images [B,3,h,w] -> logits [B,19,n,m]; .mean and .std if it has them
         device=None,    # default: the GPU if there is one
         amp='auto',     # mixed precision: auto, fp16, bf16, no
         window=None,    # height and width of a sliding window, pixels, at least 32; default: the whole frame

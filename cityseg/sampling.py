@@ -6,7 +6,7 @@
 __all__ = ['GRID', 'MEAN_COLOR', 'Span', 'Window', 'draw_window', 'cut', 'color_matrix', 'photometric', 'Fog', 'weather',
            'plan_epoch', 'Windows', 'Batches', 'loader', 'WholeFrames', 'whole_frames', 'to_device']
 
-# %% ../nbs/06_sampling.ipynb #d04c0854
+# %% ../nbs/06_sampling.ipynb #a2c5d1da
 import os
 os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')  # no look-up of newer versions at import
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset
-from .config import WEATHERS, Run, nearest
+from .config import Run, nearest
 from .data import Frame
 from .labels import VOID
 from .store import Packed, class_points, read, read_label, read_window
@@ -66,7 +66,7 @@ def draw_window(
     wanted = (None, None) if target is None else map(int, target)
     return Window(*(_span(f, c, scale, rng, t) for f, c, t in zip(size, crop, wanted)), scale)
 
-# %% ../nbs/06_sampling.ipynb #6b776cfc
+# %% ../nbs/06_sampling.ipynb #a13de7aa
 MEAN_COLOR = (124, 116, 104)  # padding of a picture: ImageNet's mean, which becomes about 0 when normalised
 
 def _nearest(span, scale):
@@ -91,7 +91,8 @@ def cut(
     image = image[rows.skip:, columns.skip:][:rows.taken, :columns.taken]
     if label.shape == tuple(crop): return np.ascontiguousarray(image), label
     around = [n for s, side in zip(window[:2], crop) for n in (s.pad, side - s.pad - s.taken)]
-    return tuple(cv2.copyMakeBorder(a, *around, cv2.BORDER_CONSTANT, value=v) for a, v in ((image, MEAN_COLOR), (label, VOID)))
+    return tuple(cv2.copyMakeBorder(a, *around, cv2.BORDER_CONSTANT, value=v)
+                 for a, v in ((image, MEAN_COLOR), (label, VOID)))
 
 def _part(window): return window.rows.start, window.columns.start, window.rows.length, window.columns.length
 
@@ -231,7 +232,7 @@ class Windows(Dataset):
         out = self.augment(image=image, mask=label)
         return np.ascontiguousarray(out['image']), np.ascontiguousarray(out['mask'])
 
-# %% ../nbs/06_sampling.ipynb #7ed7fad1
+# %% ../nbs/06_sampling.ipynb #efb8608c
 class _Ring(Dataset):
     "What the workers see: fills a place of the ring with the samples of a batch."
     def __init__(self, windows, images, labels): self.windows, self.images, self.labels = windows, images, labels
@@ -273,12 +274,13 @@ class Batches(IterableDataset):
         places = self.workers*_AHEAD + 1
         shape, pin = (max(1, places), self.numbers.shape[1], *self.windows.run.crop_size), torch.cuda.is_available()
         images, labels = torch.empty((*shape, 3), dtype=torch.uint8), torch.empty(shape, dtype=torch.uint8)
-        ring, batches = _Ring(self.windows, images, labels), ((b % places, n.tolist()) for b, n in enumerate(self.numbers))
+        ring = _Ring(self.windows, images, labels)
+        batches = ((b % places, n.tolist()) for b, n in enumerate(self.numbers))
         filled = map(ring.__getitems__, batches)
         if self.workers:
             images.share_memory_(), labels.share_memory_()
-            filled = _Reader(ring, batch_sampler=_Listed(batches, len(self)), num_workers=self.workers, prefetch_factor=_AHEAD,
-                             collate_fn=_as_is, generator=torch.Generator())
+            filled = _Reader(ring, batch_sampler=_Listed(batches, len(self)), num_workers=self.workers,
+                             prefetch_factor=_AHEAD, collate_fn=_as_is, generator=torch.Generator())
         for place in _alive(filled):
             if isinstance(place, Exception): raise place
             yield tuple(torch.empty_like(a[place], pin_memory=pin).copy_(a[place]) for a in (images, labels))
@@ -316,7 +318,7 @@ def loader(
     # a generator of its own: reading must not touch the state that dropout draws from
     return DataLoader(batches, batch_size=None, collate_fn=_as_is, generator=torch.Generator())
 
-# %% ../nbs/06_sampling.ipynb #590abf28
+# %% ../nbs/06_sampling.ipynb #cd181809
 class WholeFrames(Dataset):
     "Frames as they are: (image uint8 [H,W,3], trainIds uint8 [H,W])."
     def __init__(self, frames: list): self.frames = frames
@@ -328,7 +330,8 @@ def whole_frames(
     workers: int = 0 # processes that read ahead
 ) -> DataLoader:     # of (image uint8 [H,W,3], trainIds uint8 [H,W]) arrays, in the order of `frames`
     "Read frames ahead, in order."
-    return _Reader(WholeFrames(frames), batch_size=None, num_workers=workers, collate_fn=_as_is, generator=torch.Generator())
+    return _Reader(WholeFrames(frames), batch_size=None, num_workers=workers, collate_fn=_as_is,
+                   generator=torch.Generator())
 
 # %% ../nbs/06_sampling.ipynb #52f24c63
 @lru_cache(8)

@@ -69,7 +69,7 @@ def class_points(
         found.append(np.stack([np.full_like(rows, c), rows*step + step//2, columns*step + step//2], 1))
     return np.concatenate(found).astype(np.uint16)
 
-# %% ../nbs/05_store.ipynb #13e21787
+# %% ../nbs/05_store.ipynb #d684b6a7
 MANIFEST, FORMAT = 'manifest.json', 'cityseg store 1'
 
 @dataclass(frozen=True)
@@ -99,9 +99,10 @@ def _manifest(path):
     "The lines of a finished store's manifest, checked; {} where there is none."
     try: content = json.loads((path/MANIFEST).read_text())
     except FileNotFoundError: return {}
-    except ValueError: raise DataError(path/MANIFEST, 'is cut off or damaged', 'delete the store and pack again') from None
-    if content.get('format') != FORMAT: raise DataError(
-        path, f'is of another format ({content.get("format")}, this is {FORMAT})', 'delete it and pack again')
+    except ValueError:
+        raise DataError(path/MANIFEST, 'is cut off or damaged', 'delete the store and pack again') from None
+    if (other := content.get('format')) != FORMAT:
+        raise DataError(path, f'is of another format ({other}, this is {FORMAT})', 'delete it and pack again')
     return content['frames']
 
 def _lengths(path):
@@ -109,7 +110,7 @@ def _lengths(path):
     return {f'{split.name}/{f.name.removesuffix(".b2nd")}': f.stat().st_size
             for split in os.scandir(path) if split.is_dir() for f in os.scandir(split.path)}
 
-# %% ../nbs/05_store.ipynb #f395f999
+# %% ../nbs/05_store.ipynb #6752bf8b
 def is_store(path) -> bool:  # True as soon as packing has begun
     "Is this the folder of a store?"
     return not isinstance(path, Root) and any((Path(path)/name).is_file() for name in (MANIFEST, JOURNAL))
@@ -119,7 +120,8 @@ class Store:
     def __init__(self, path):  # folder made by `pack`; only ever read from
         self.path = Path(path)
         entries = _manifest(self.path)
-        if not entries: raise DataError(path, 'is no finished store', 'run `cityseg pack` (again): it goes on where it was')
+        if not entries:
+            raise DataError(path, 'is no finished store', 'run `cityseg pack` (again): it goes on where it was')
         have = _lengths(self.path)
         wrong = [k for k, e in entries.items() if have.get(k) != e['bytes']]
         if wrong: raise DataError(self.path, f'has {len(wrong)} of {len(entries)} frames missing or cut off, '
@@ -281,7 +283,7 @@ def missing(out, frames) -> int:
     path = Path(out)
     return len({_key(f) for f in frames} - _finished(path, frames).keys()) if (path/MANIFEST).exists() else len(frames)
 
-# %% ../nbs/05_store.ipynb #5d05fd27
+# %% ../nbs/05_store.ipynb #399e0032
 def verify(
     store,               # folder of a store, or `Store`
     frames: list = None, # `Frame`s to compare with, pixel by pixel; default: only checksums
@@ -303,9 +305,10 @@ def verify(
         except DataError as e: return e.fault
         except OSError as e: return Fault(frame.image, f'cannot be read ({e.strerror})', 'is the disk sound?')
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        return faults + [f for f in tqdm(pool.map(one, store.frames), total=len(store), desc='verify', disable=None) if f]
+        found = tqdm(pool.map(one, store.frames), total=len(store), desc='verify', disable=None)
+        return faults + [f for f in found if f]
 
-# %% ../nbs/05_store.ipynb #3260e530
+# %% ../nbs/05_store.ipynb #b4577058
 def frames(
     root,         # a Cityscapes root (path or `Root`), or the folder of a store
     split,        # 'train', 'val', ...
@@ -315,7 +318,8 @@ def frames(
     if not is_store(root): return data.frames(root, split, labels=labels)
     store = Store(root)
     found = [f for f in store.frames if f.split == split]
-    if not found: raise DataError(root, f'has no split {split!r}', f'use one of {sorted({f.split for f in store.frames})}')
+    if not found:
+        raise DataError(root, f'has no split {split!r}', f'use one of {sorted({f.split for f in store.frames})}')
     if labels and split != 'test' and (without := [f.name for f in found if f.label is None]):
         raise DataError(root, f'has {len(without)} frames of {split} without label', 'pack them with their labels')
     return found

@@ -115,7 +115,7 @@ def _outside(root, name):
     linked = root.is_dir() and not (root/name).resolve().is_relative_to(root.resolve())
     return linked or name[:1] in '/\\' or name[1:2] == ':' or '..' in name.replace('\\', '/').split('/')
 
-# %% ../nbs/11_submission.ipynb #512def0c
+# %% ../nbs/11_submission.ipynb #9e1cb12b
 def _name_faults(root, members, sizes):
     "Faults of names and sizes, the members to be opened with their frame's size, and {frame name: its first file}."
     faults, fine, seen = [], [], {}
@@ -127,7 +127,8 @@ def _name_faults(root, members, sizes):
             faults.append(fault('lies outside the folder', 'put the file itself at the top of the folder or zip'))
         elif not match:
             if path.name[0] != '.':
-                faults.append(fault('is not named <city>_<sequence>_<frame>*.png', 'rename it or take it out (unpack archives)'))
+                faults.append(fault('is not named <city>_<sequence>_<frame>*.png',
+                                    'rename it or take it out (unpack archives)'))
         else:
             first = seen.setdefault(match[0], path)
             if first is not path:
@@ -135,7 +136,8 @@ def _name_faults(root, members, sizes):
                                     'keep one, that of labelIds: one file a frame is taken'))
             if not size: faults.append(fault('belongs to no frame of this split', 'take it out'))
             elif member.size > 2*size[0]*size[1] + (1 << 16):
-                faults.append(fault(f'is absurdly big ({member.size/1e6:.0f} MB unpacked)', 'write an 8-bit PNG of labelIds'))
+                faults.append(fault(f'is absurdly big ({member.size/1e6:.0f} MB unpacked)',
+                                    'write an 8-bit PNG of labelIds'))
             else: fine.append((member, size))
     return faults, fine, seen
 
@@ -152,7 +154,7 @@ def _content_faults(found):
     palette = member.read_bytes()[25] == 3
     return faults + [Remark(path, 'is a palette PNG', 'fine: its indices are scored')]*palette
 
-# %% ../nbs/11_submission.ipynb #dcbce242
+# %% ../nbs/11_submission.ipynb #e22e0976
 TEST_SET = dict(berlin=544, bielefeld=181, bonn=46, leverkusen=58, mainz=298, munich=398)  # city -> frames
 
 def _count_faults(path, seen):
@@ -160,9 +162,10 @@ def _count_faults(path, seen):
     counts = Counter(name.rsplit('_', 2)[0] for name in seen)
     wrong = [f'{counts[c]} of {n} frames of {c}' for c, n in TEST_SET.items() if counts[c] != n]
     wrong += [f'{n} frames of {c}, which is no test city' for c, n in counts.items() if c not in TEST_SET]
-    if wrong: yield Fault(path, 'holds ' + ', '.join(wrong), 'predict the test split; to check another one, give its frames')
+    if wrong:
+        yield Fault(path, 'holds ' + ', '.join(wrong), 'predict the test split; to check another one, give its frames')
 
-# %% ../nbs/11_submission.ipynb #561212c2
+# %% ../nbs/11_submission.ipynb #26bacd4c
 def check_submission(
     path,        # folder or zip of predictions
     frames=None  # `Frame`s that must be there, each once, at their size; None: those of the test set, 1024x2048
@@ -175,5 +178,6 @@ def check_submission(
     looked_at = threaded(_content_faults, fine, 2)
     found += [f for faults in tqdm(looked_at, total=len(fine), desc='check', disable=None) for f in faults]
     found.sort(key=lambda f: str(f.path))
-    if sizes: return found + [Fault(Path(f'{n}*.png'), 'is missing', 'predict this frame') for n in sizes if n not in seen]
+    missing = [Fault(Path(f'{n}*.png'), 'is missing', 'predict this frame') for n in sizes if n not in seen]
+    if sizes: return found + missing
     return found + ([*_count_faults(path, seen)] if seen else [Fault(path, 'holds no predictions', 'predict first')])

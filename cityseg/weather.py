@@ -34,7 +34,7 @@ def _fall(image, n, length, width, slant, opaque, rng):
     t = (cv2.GaussianBlur(layer, (0, 0), .3 + unit)*np.float32(opaque/255))[..., None]
     return image*(1 - t) + np.float32((226, 230, 236))*t
 
-# %% ../nbs/11_weather.ipynb #c1b9a6dc
+# %% ../nbs/11_weather.ipynb #b8cd6b3b
 def _night(image, s):
     "Dark and blue, but for the headlights' two beams on the road."
     y, x = np.mgrid[0:1:len(image)*1j, -1:1:image.shape[1]*1j].astype(np.float32)
@@ -43,7 +43,8 @@ def _night(image, s):
 
 WEATHER = dict(  # kind -> function of (image float32, strength, random generator)
     clear=None,
-    rain=lambda i, s, rng: _fall(_haze(i*(1 - .45*s), (120, 126, 134), .14*s, .5*s), int(3600*s), 90, 1.4, -.13, .42, rng),
+    rain=lambda i, s, rng: _fall(_haze(i*(1 - .45*s), (120, 126, 134), .14*s, .5*s),
+                                 int(3600*s), 90, 1.4, -.13, .42, rng),
     snow=lambda i, s, rng: _fall(_haze(i, (214, 218, 224), .22*s, .4*s), int(2200*s), 6, 11, .6, 1, rng),
     fog=lambda i, s, rng: _haze(i, (205, 209, 214), .4*s),
     night=lambda i, s, rng: _night(i, s) + rng.normal(0, 5*s, i.shape),
@@ -100,7 +101,7 @@ def weather_table(
     lines += [f'{k:8}' + ''.join(cell(k, s) for s in strengths) for k in kinds]
     return '\n'.join(lines)
 
-# %% ../nbs/11_weather.ipynb #81f93413
+# %% ../nbs/11_weather.ipynb #e54a7738
 def show_weather(
     scores: dict,  # from `weather_scores`
     title: str = 'Mean IoU by weather',
@@ -119,7 +120,8 @@ def show_weather(
     if ('clear', 0.) in scores:
         clear = scores['clear', 0.].miou
         ax.axhline(clear, color='.3', lw=1, ls=(0, (4, 3)))
-        ax.text(1.01, clear, f'clear\n{clear:.2f}', transform=ax.get_yaxis_transform(), va='center', size=8.5, color='.3')
+        beside = dict(transform=ax.get_yaxis_transform(), va='center', size=8.5, color='.3')
+        ax.text(1.01, clear, f'clear\n{clear:.2f}', **beside)
     ax.set_xticks(range(len(kinds)), kinds)
     ax.margins(y=.08)
     ax.legend(frameon=False, fontsize=8.5, ncols=3, loc='lower right', bbox_to_anchor=(1, 1))
