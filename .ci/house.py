@@ -30,7 +30,7 @@ def run(paths):
         except CellExecutionError as e: sys.exit(f'{path.name}: ' + re.sub(r'\x1b\[[0-9;]*m', '', str(e))[-4000:])
         for c in slow: c.cell_type = 'code'
         for c in nb.cells:
-            if c.cell_type == 'code': c.outputs = [o for o in c.outputs if not _is_noise(o)]
+            if c.cell_type == 'code': c.outputs = [o for o in map(_still, c.outputs) if not _is_noise(o)]
         nb.metadata.pop('widgets', None)
         nbformat.write(nb, path)
         subprocess.run(['nbdev_clean', '--fname', str(path)], check=True)
@@ -38,8 +38,15 @@ def run(paths):
 
 
 def _is_noise(output):
-    "Progress bars and live widgets: they mean nothing once the kernel is gone."
-    return output.get('name') == 'stderr' or 'application/vnd.jupyter.widget-view+json' in output.get('data', {})
+    "Progress bars, live widgets, nothing at all: they mean nothing once the kernel is gone."
+    return output.get('name') == 'stderr' or output.get('text') == '' or 'application/vnd.jupyter.widget-view+json' in output.get('data', {})
+
+
+def _still(output):
+    "A printed output without what differs from run to run: the preflight's table, when a training will end."
+    if output.get('name') == 'stdout':
+        output['text'] = re.sub(r'(?m)^(ok {4}\w|at this pace ).*\n?', '', ''.join(output['text']))
+    return output
 
 
 def readme_text():

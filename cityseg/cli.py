@@ -338,13 +338,13 @@ def _table(rows):
     print()
     for what, result, where in rows: print(f'  {what:{widths[0]}}   {result:{widths[1]}}   {where}')
 
-# %% ../nbs/15_cli.ipynb #f3c33484
+# %% ../nbs/15_cli.ipynb #d5c1dda0
 VERBS = dict(demo=Demo, check=Check, pack=Pack, train=Train, predict=Predict, evaluate=Evaluate, submit=Submit,
              timelapse=Timelapse, weather=Weather, inspect=Inspect, compare=Compare, kernel=Kernel)
 
 def _overview():
     "What `cityseg --help` says."
-    verbs = '\n'.join(f'  {name:10} {verb.__doc__}' for name, verb in VERBS.items())
+    verbs = '\n'.join(f'  {name:10} {verb.__doc__.splitlines()[0]}' for name, verb in VERBS.items())
     return f"""cityseg: semantic segmentation of Cityscapes, from training to a submission the benchmark takes.
 
 usage: cityseg VERB ...          cityseg VERB --help says all about one

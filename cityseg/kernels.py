@@ -83,7 +83,7 @@ def _exported(path):
     cells = [''.join(c['source']) for c in json.loads(path.read_text('utf-8'))['cells'] if c['cell_type'] == 'code']
     return [_plain(c) for c in cells if re.match(r'#\|\s*export', c)]
 
-def _plain(code): return re.sub(r'\s|#\|.*', '', code.replace('from cityseg.', 'from .'))
+def _plain(code): return re.sub(r'\s|#\|.*', '', re.sub(r'from cityseg(\.| import)', r'from .\1', code).replace('from ..', 'from .'))
 
 def check_code(
     package=None  # folder of the package; None: this one

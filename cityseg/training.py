@@ -437,13 +437,14 @@ def _arrive(state, log, out, asked, say):
         with keep_going('report.html'): write_report(out)
     return (validations(out) or [{}])[-1]
 
-# %% ../nbs/10_training.ipynb #cf11a241
+# %% ../nbs/10_training.ipynb #1faea14d
 _RANK = """import json, os, sys
-from pathlib import Path
-from cityseg.config import Run
-from cityseg.training import fit
 run, root, out, resume = sys.argv[1:]
-try: fit(Run.from_dict(json.loads(run)), root, out, resume == 'True', lambda text: print('SAY', text.replace(chr(10), chr(10) + 'SAY '), flush=True))
+def say(text): print('SAY', text.replace(chr(10), chr(10) + 'SAY '), flush=True)
+try:
+    from cityseg.config import Run
+    from cityseg.training import fit
+    fit(Run.from_dict(json.loads(run)), root, out, resume == 'True', say)
 except Exception as e:
     print(f'RANK {os.environ["RANK"]}: {type(e).__name__}: {e}', flush=True)
     raise"""
