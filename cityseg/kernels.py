@@ -77,13 +77,13 @@ def check_kernel(folder) -> list:  # of `Fault`; empty when all is well
     code = path.parent/str(meta.get('code_file', ''))
     return [*(Fault(path, *f) for f in _metadata_faults(meta)), *(Fault(code, *f) for f in _notebook_faults(code))]
 
-# %% ../nbs/14_kernels.ipynb #59ea19e1
+# %% ../nbs/14_kernels.ipynb #915e64ad
 def _exported(path):
     "The exported cells of a notebook, blanks and the two spellings of our own imports made equal."
     cells = [''.join(c['source']) for c in json.loads(path.read_text('utf-8'))['cells'] if c['cell_type'] == 'code']
     return [_plain(c) for c in cells if re.match(r'#\|\s*export', c)]
 
-def _plain(code): return re.sub(r'\s|#\|.*', '', re.sub(r'from cityseg(\.| import)', r'from .\1', code).replace('from ..', 'from .'))
+def _plain(code): return re.sub(r'\s|#\|.*', '', re.sub(r'from cityseg\b\.?', 'from .', code))
 
 def check_code(
     package=None  # folder of the package; None: this one
