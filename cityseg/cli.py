@@ -141,9 +141,6 @@ def _predictions(source):
     if folder.is_dir() and not (folder/'best').is_dir() and not (folder/'config.json').exists():
         from cityseg.data import find_predictions
         return find_predictions(folder)
-    hub = str(source).count('/') == 1 and not folder.parent.is_dir()   # it may be a name, owner/model
-    if not (folder.exists() or hub):
-        raise FileNotFoundError(f'{source} does not exist; name a folder of predictions, a run, or a model on a hub')
     from cityseg.model import load
     from cityseg.prediction import Predictor
     return Predictor(load(source))
@@ -376,3 +373,5 @@ def main(
         text = str(e) if known and str(e) else f'{type(e).__name__}: {e} (unexpected; --debug shows where)'
         print(f'cityseg {name}: {text}', file=sys.stderr)
         return 1
+
+if __name__ == '__main__' and '__file__' in globals(): sys.exit(main())

@@ -206,6 +206,9 @@ def load(
 ) -> torch.nn.Module:  # in evaluation mode, with .mean and .std
     "Load a trained model, with no word about its encoder."
     folder = Path(source)
+    on_hub = str(source).count('/') == 1 and not folder.parent.is_dir()   # as in owner/model
+    if not folder.exists() and not on_hub:
+        raise FileNotFoundError(f'{source} does not exist; name a run, its best/ folder, or a model on a hub')
     if (folder/'best').is_dir(): folder = folder/'best'
     if folder.is_dir() and not (folder/'config.json').exists():
         raise FileNotFoundError(f'no trained model in {folder}: it has no config.json and no best/ '
