@@ -333,12 +333,31 @@ class Predictor:
         if len(self.scales) == 1 and not self.flip: return classes(next(_views(self, image)))
         return classes(View(self.probabilities(image)))
 
+    @torch.inference_mode()
+    def many(self, images: list) -> list:  # of trainIds, uint8 [H,W]
+        "Predict images; those of one size that are looked at whole and once go through the network in batches."
+        whole = not self.window and not self.flip and self.scales == (1.,)
+        if not whole or len({i.shape for i in images}) != 1 or min(images[0].shape[:2]) < 32: return [self(i) for i in images]
+        return [classes(view) for view in _together(self, images)]
+
 # %% ../nbs/09_prediction.ipynb #b304cb20
-def _views(predict, image):
-    "One `View` for each scale and mirror image; what is larger than the frame is seen through windows of its size."
+def _input(predict, image):
+    "An image, normalised on the device: float [1,3,H,W]."
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise TypeError(f'an RGB image, uint8 [H,W,3], wanted; got {image.dtype} {image.shape}')
-    x = to_device(torch.from_numpy(np.ascontiguousarray(image))[None], *predict._normalisation, predict.device)
+    return to_device(torch.from_numpy(np.ascontiguousarray(image))[None], *predict._normalisation, predict.device)
+
+def _together(predict, images):
+    "The `View` of each of some images of one size, as they are."
+    inputs, network = [_input(predict, i) for i in images], predict.network
+    (h, w), sides = inputs[0].shape[-2:], [window_sides(n, n, n, n)[0] for n in inputs[0].shape[-2:]]
+    for logits in network(inputs):
+        yield View(logits, _network_taps(network, sides[0].at, logits.shape[1], h),
+                   _network_taps(network, sides[1].at, logits.shape[2], w))
+
+def _views(predict, image):
+    "One `View` for each scale and mirror image; what is larger than the frame is seen through windows of its size."
+    x = _input(predict, image)
     size = tuple(x.shape[-2:])
     window = tuple(predict.window or (max(32, n) for n in size))
     stride = predict.stride or tuple(-(-n*2//3) for n in window)
