@@ -66,8 +66,8 @@ class _SharedBatchNorm(torch.nn.BatchNorm2d):
     def forward(self, x):
         if not self.training: return super().forward(x)
         n = x.numel()//x.shape[1]*dist.get_world_size()
-        mean, square = all_reduce(torch.stack([x.sum((0, 2, 3)), (x*x).sum((0, 2, 3))]))/n
-        var = square - mean*mean
+        mean = all_reduce(x.sum((0, 2, 3)))/n
+        var = all_reduce((x - mean[:, None, None]).square().sum((0, 2, 3)))/n  # and not mean of squares: that would cancel
         with torch.no_grad():
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)

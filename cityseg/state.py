@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 import torch
 from .config import Run, whole_file
+from .labels import VOID
 from .model import build
 from .optimization import optimizer, share_batch_norm, update_average
 from .runs import load_checkpoint
@@ -54,14 +55,18 @@ class State:
         if len(random['cuda']) == torch.cuda.device_count() > 0: torch.cuda.set_rng_state_all(random['cuda'])
 
 # %% ../nbs/10_state.ipynb #bc80a66c
-def _backward(state, model, criterion, images, labels, share):
-    "Forward and backward of windows that are a `share` of the batch; their part of the loss."
-    device = state.machine.device
-    x = to_device(images, state.model.mean, state.model.std, device)
+def _backward(state, model, criterion, images, labels, share=1.):
+    "Forward and backward of windows whose loss counts with `share`; that part of the loss."
+    x = to_device(images, state.model.mean, state.model.std, state.machine.device)
     with state.machine.autocast(): logits = model(x)
-    loss = criterion(logits, labels.to(device, non_blocking=True))*share
+    loss = criterion(logits, labels)*share
     state.machine.scaler.scale(loss).backward()
     return loss.detach()
+
+def _shares(machine, labels):
+    "What the mean loss of each piece counts: its share of the whole batch's known pixels (processes are averaged, hence times them)."
+    known = torch.stack([(y != VOID).sum() for y in labels]).float()
+    return known*machine.world/machine.sum(known.sum()).clamp(min=1)
 
 def _update(state):
     "Clip, step and average; a gradient that is not finite is left out, and many in a row end the run."
@@ -94,11 +99,13 @@ def step(
     begin = time.perf_counter()
     pieces = [p for _ in range(state.run.accumulate) for p in zip(*(t.chunk(state.parts) for t in next(batches)))]
     state.waited += time.perf_counter() - begin
-    n, total = sum(len(images) for images, _ in pieces), 0.
-    for i, (images, labels) in enumerate(pieces):
+    images, labels = zip(*pieces)
+    labels = [y.to(state.machine.device, non_blocking=True) for y in labels]
+    total = 0.
+    for i, (x, y, share) in enumerate(zip(images, labels, _shares(state.machine, labels))):
         alone = state.machine.world == 1 or i == len(pieces) - 1   # gradients are averaged once, with the last piece
         with contextlib.nullcontext() if alone else model.no_sync():
-            total = total + _backward(state, model, criterion, images, labels, len(images)/n)
+            total = total + _backward(state, model, criterion, x, y, share)
     _update(state)
     return total
 
@@ -119,7 +126,7 @@ def parts_that_fit(
         while True:
             n = -(-len(images)//parts)
             with contextlib.suppress(torch.OutOfMemoryError):
-                _backward(state, state.model, criterion, images[:n], labels[:n], 1.)
+                _backward(state, state.model, criterion, images[:n], labels[:n].to(state.machine.device))
                 return parts
             if n == 1: raise RuntimeError(f'not even one window of {tuple(images.shape[1:3])} fits into the memory of '
                                           f'{state.machine.device}: try a smaller --crop-size, --recompute, or a lighter encoder')

@@ -8,6 +8,7 @@ __all__ = ['validate', 'total_iterations', 'fit', 'launch']
 # %% ../nbs/10_training.ipynb #4dd23567
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,6 +83,8 @@ def total_iterations(
 def _open(run, out, resume):
     "Make the run folder; refuse to train over another training. True if there is something to resume."
     out.mkdir(parents=True, exist_ok=True)
+    for left in out.glob('.*'):                              # by a process that was killed while it wrote
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
     found = (out/'last.pt').exists()
     if found and not resume:
         raise FileExistsError(f'{out} already holds a training: go on with it by --resume (resume=True), or choose another folder')
