@@ -48,6 +48,10 @@ class Machine:
         if self.world > 1: dist.all_reduce(value)
         return value
 
+    def any(self, flag: bool) -> bool:
+        "Is it so in any process?"
+        return bool(flag) if self.world == 1 else bool(self.sum(int(flag)))
+
     def gather(self, value) -> list:
         "A plain value of every process."
         values = [value]*self.world

@@ -158,14 +158,14 @@ def fit(
             losses.append(step(state, model, criterion, batches, rate))
             bar.update()
             due = state.iteration % run.validate_every == 0 or state.iteration == total
-            if not due and state.iteration % 20 and not (interrupt.asked and machine.world == 1): continue
+            asked = machine.any(interrupt.asked)               # all processes stop at the same iteration
+            if not (due or asked) and state.iteration % 20: continue
             used, seconds = time.time() - begin, time.time() - since
             state.seconds = earlier + used
             row = _row(state, losses, seconds, rate)
             over = run.hours and used + 20*seconds/len(losses) + 2*pause + 60*min(1, run.hours) > run.hours*3600
-            asked, over = machine.sum([int(interrupt.asked), int(bool(over))]).tolist()
-            stop = asked or over
-            if (due or over) and not asked:
+            stop = machine.any(over) or asked
+            if (due or stop) and not asked:
                 paused = time.time()
                 _validation(state, val, log, row)
                 pause = max(pause, time.time() - paused)
@@ -176,7 +176,7 @@ def fit(
                 told = pause > 0
             bar.set_postfix(loss=f'{row["loss"] or float("nan"):.3f}', miou=f'{state.best:.3f}')
             losses, since = [], time.time()
-    return _arrive(state, log, out, bool(asked), say)
+    return _arrive(state, log, out, asked, say)
 
 def _arrive(state, log, out, asked, say):
     "The end of a session: a checkpoint if it was interrupted, the report; the last validation's row."
