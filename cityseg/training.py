@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 from .config import Run, whole_file
 from .labels import CLASS_NAMES
 from .metrics import Confusion
-from .model import RARITY, Loss, save
+from .model import Loss, rarity, save
 from .optimization import learning_rate
 from .prediction import Predictor
 from .runs import Live, Log, keep_going, read_history, validations, write_report
@@ -126,7 +126,7 @@ def _set_out(run, root, out, resume, say):
     state, total = State(run, machine), total_iterations(run, len(train))
     if found: state.restore(out/'last.pt')
     if state.iteration >= total: return state, None, None, val, total, None
-    criterion = Loss(run.loss, run.label_smoothing, RARITY if run.class_weights else None).to(machine.device)
+    criterion = Loss(run.loss, run.label_smoothing, rarity() if run.class_weights else None).to(machine.device)
     windows = Windows(train, run)
     rows = preflight(state, criterion, train, val, windows, out)
     if machine.rank == 0: say('\n'.join(map(str, rows)))
