@@ -38,8 +38,8 @@ def encode(
     blosc2, (r, g, b) = _blosc2(), cv2.split(image)
     planes, (h, w) = np.stack([r - g, g, b - g, label]), label.shape
     settings = dict(codec=blosc2.Codec.LZ4, clevel=5, filters=[blosc2.Filter.BITSHUFFLE], filters_meta=[0], nthreads=1)
-    blocks = 1, min(128, h), min(128, w)
-    return blosc2.asarray(planes, chunks=planes.shape, blocks=blocks, cparams=settings).to_cframe()
+    chunks, blocks = (1, min(256, h), min(512, w)), (1, min(128, h), min(128, w))
+    return blosc2.asarray(planes, chunks=chunks, blocks=blocks, cparams=settings).to_cframe()
 
 def _planes(path, planes, rows=slice(None), columns=slice(None)):
     "Some planes of a packed frame, or a window of them, uint8."
