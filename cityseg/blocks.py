@@ -8,6 +8,7 @@ __all__ = ['POINTS', 'encode', 'rectangle', 'Blocks', 'class_points']
 # %% ../nbs/05_blocks.ipynb #f32ebf24
 import os
 from contextlib import contextmanager
+from math import gcd
 import cv2
 import numpy as np
 from .data import DataError
@@ -25,10 +26,11 @@ def encode(
     label: np.ndarray   # trainIds uint8 [H,W]
 ) -> bytes:             # a blosc2 frame
     "Picture and label as one array of four planes, compressed in blocks of 128x128."
-    blosc2, (r, g, b) = _blosc2(), cv2.split(image)
-    planes, (h, w) = np.stack([r - g, g, b - g, label]), label.shape
-    settings = dict(codec=blosc2.Codec.LZ4, clevel=5, filters=[blosc2.Filter.BITSHUFFLE], filters_meta=[0], nthreads=1)
-    chunks, blocks = (1, min(256, h), min(512, w)), (1, min(128, h), min(128, w))
+    blosc2, (r, g, b), (h, w) = _blosc2(), cv2.split(image), label.shape
+    n = gcd(w, 8)  # pixels that make one number
+    planes = np.stack([r - g, g, b - g, label]).view(f'u{n}')
+    chunks, blocks = (1, min(256, h), min(512, w)//n), (1, min(128, h), min(128, w)//n)
+    settings = dict(codec=blosc2.Codec.LZ4, clevel=9, filters=[blosc2.Filter.BITSHUFFLE], filters_meta=[0], nthreads=1)
     return blosc2.asarray(planes, chunks=chunks, blocks=blocks, cparams=settings).to_cframe()
 
 # %% ../nbs/05_blocks.ipynb #70e86a4c
@@ -40,7 +42,9 @@ class Blocks:
     "A frame's file, open for reading parts of it."
     def __init__(self, path):  # file with the bytes of `encode`
         self.path = path
-        with self._named(): self._planes = _blosc2().open(str(path), mode='r', mmap_mode='r', dparams=dict(nthreads=1))
+        with self._named(): self._array = _blosc2().open(str(path), mode='r', mmap_mode='r', dparams=dict(nthreads=1))
+        self._n = self._array.dtype.itemsize  # pixels in one number
+        self.size = self._array.shape[1], self._array.shape[2]*self._n  # height and width, pixels
 
     @contextmanager
     def _named(self):
@@ -49,15 +53,20 @@ class Blocks:
         except (OSError, RuntimeError, ValueError) as e:
             raise DataError(self.path, 'is missing or damaged', 'delete it and pack again: only this frame is redone') from e
 
-    @property
-    def size(self): return self._planes.shape[1:]  # height and width, pixels
+    def _read(self, first, last, *part):
+        "A rectangle of the planes from `first` to before `last`, uint8 [planes,h,w]."
+        (y0, y1, _), (x0, x1, _) = (s.indices(most) for s, most in zip(rectangle(*part), self.size))
+        left, right = x0//self._n, -(-x1//self._n)
+        found = np.empty((last - first, y1 - y0, right - left), self._array.dtype)
+        with self._named(): self._array.get_slice_numpy(found, ((first, y0, left), (last, y1, right)))
+        return found.view(np.uint8)[..., x0 - left*self._n:x1 - left*self._n]
 
-    def image(self, y=0, x=0, h=None, w=None) -> np.ndarray:  # RGB uint8 [h,w,3]
-        with self._named(): r, g, b = self._planes[(slice(3), *rectangle(y, x, h, w))]
+    def image(self, *part) -> np.ndarray:  # RGB uint8 [h,w,3]; part: y, x, h, w as for `rectangle`
+        r, g, b = self._read(0, 3, *part)
         return cv2.merge((np.add(r, g, out=r), g, np.add(b, g, out=b)))
 
-    def label(self, y=0, x=0, h=None, w=None) -> np.ndarray:  # trainIds uint8 [h,w]
-        with self._named(): return self._planes[(3, *rectangle(y, x, h, w))]
+    def label(self, *part) -> np.ndarray:  # trainIds uint8 [h,w]
+        return self._read(3, 4, *part)[0]
 
 # %% ../nbs/05_blocks.ipynb #2b05f77f
 POINTS = 16  # pixels noted per class and frame
