@@ -121,6 +121,10 @@ class _Ring(Dataset):
 
 def _as_is(x): return x
 
+def _own(tensor, pin):
+    "A copy in memory of its own; pinned, a GPU fetches it while the CPU goes on."
+    return torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=pin).copy_(tensor)
+
 class _Reader(DataLoader):
     "A `DataLoader` whose workers run OpenCV with one thread: its threads, started before a fork, would hang the child."
     def __iter__(self):
@@ -156,7 +160,7 @@ class Batches(IterableDataset):
                              prefetch_factor=_AHEAD, collate_fn=_as_is, generator=torch.Generator())
         for place in _alive(filled):
             if isinstance(place, Exception): raise place
-            yield tuple(torch.empty_like(a[place], pin_memory=pin).copy_(a[place]) for a in (images, labels))
+            yield _own(images[place], pin), _own(labels[place], pin)
 
 # %% ../nbs/06_sampling.ipynb #b55b17ef
 class _Listed:
