@@ -6,7 +6,7 @@
 __all__ = ['plan_epoch', 'Plan', 'Windows', 'Batches', 'loader', 'WholeFrames', 'whole_frames', 'to_device']
 
 # %% ../nbs/06_sampling.ipynb #a2c5d1da
-import os
+import ctypes, os
 os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')  # no look-up of newer versions at import
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -105,6 +105,27 @@ class Windows(Dataset):
             image, label = out['image'], out['mask']
         return np.ascontiguousarray(image), np.ascontiguousarray(label)
 
+# %% ../nbs/06_sampling.ipynb #eee14aaa
+def _as_is(x): return x
+
+def _keep_freed(worker):
+    "Have this process keep memory that it freed, for the next sample; glibc would return it and take it page by page."
+    trim, mmap = -1, -3   # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+    try: libc = ctypes.CDLL(None); libc.mallopt(trim, 2**26), libc.mallopt(mmap, 2**25)
+    except (AttributeError, OSError, TypeError): pass   # another C library
+
+class _Reader(DataLoader):
+    "A `DataLoader` whose workers run OpenCV with one thread: its threads, started before a fork, would hang the child."
+    def __init__(self, data, workers, **values):
+        super().__init__(data, num_workers=workers, collate_fn=_as_is, worker_init_fn=_keep_freed,
+                         generator=torch.Generator(), **values)   # its own: torch's is what dropout draws from
+
+    def __iter__(self):
+        threads = cv2.getNumThreads()
+        cv2.setNumThreads(1)
+        try: return super().__iter__()
+        finally: cv2.setNumThreads(threads)
+
 # %% ../nbs/06_sampling.ipynb #efb8608c
 class _Ring(Dataset):
     "What the workers see: fills a place of the ring with the samples of a batch."
@@ -113,25 +134,14 @@ class _Ring(Dataset):
     def __getitems__(self, batch):
         place, numbers = batch
         try:
-            for i, k in enumerate(numbers):
-                image, label = self.windows[k]
-                self.images[place, i], self.labels[place, i] = torch.from_numpy(image), torch.from_numpy(label)
+            images, labels = self.images[place].numpy(), self.labels[place].numpy()
+            for i, k in enumerate(numbers): images[i], labels[i] = self.windows[k]
         except Exception as e: return e   # as it is: DataLoader would wrap it in a traceback
         return place
-
-def _as_is(x): return x
 
 def _own(tensor, pin):
     "A copy in memory of its own; pinned, a GPU fetches it while the CPU goes on."
     return torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=pin).copy_(tensor)
-
-class _Reader(DataLoader):
-    "A `DataLoader` whose workers run OpenCV with one thread: its threads, started before a fork, would hang the child."
-    def __iter__(self):
-        threads = cv2.getNumThreads()
-        cv2.setNumThreads(1)
-        try: return super().__iter__()
-        finally: cv2.setNumThreads(threads)
 
 _AHEAD = 3  # batches that each worker may be ahead
 
@@ -156,8 +166,7 @@ class Batches(IterableDataset):
         filled = map(ring.__getitems__, batches)
         if self.workers:
             images.share_memory_(), labels.share_memory_()
-            filled = _Reader(ring, batch_sampler=_Listed(batches, len(self)), num_workers=self.workers,
-                             prefetch_factor=_AHEAD, collate_fn=_as_is, generator=torch.Generator())
+            filled = _Reader(ring, self.workers, batch_sampler=_Listed(batches, len(self)), prefetch_factor=_AHEAD)
         for place in _alive(filled):
             if isinstance(place, Exception): raise place
             yield _own(images[place], pin), _own(labels[place], pin)
@@ -207,8 +216,7 @@ def whole_frames(
     workers: int = 0 # processes that read ahead
 ) -> DataLoader:     # of (image uint8 [H,W,3], trainIds uint8 [H,W]) arrays, in the order of `frames`
     "Read frames ahead, in order."
-    return _Reader(WholeFrames(frames), batch_size=None, num_workers=workers, collate_fn=_as_is,
-                   generator=torch.Generator())
+    return _Reader(WholeFrames(frames), workers, batch_size=None)
 
 # %% ../nbs/06_sampling.ipynb #52f24c63
 @lru_cache(8)
