@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from tqdm.auto import tqdm
+from .cache import packed
 from .config import Run, whole_file
 from .labels import CLASS_NAMES
 from .metrics import Confusion
@@ -29,7 +30,7 @@ from .runs import Live, Log, keep_going, read_history, validations, write_report
 from .sampling import Windows, loader, whole_frames
 from .session import Interruptible, Machine, as_sentence, forecast
 from .state import State, preflight, step
-from .store import frames, packed
+from .store import frames
 from .visualization import error_map, overlay, shrink, side_by_side
 
 # %% ../nbs/10_training.ipynb #fb91e1a5
