@@ -19,7 +19,7 @@ from .config import whole_file
 from .data import find_predictions, read_image, read_label, read_prediction
 from .labels import N_CLASSES, VOID
 from .metrics import Confusion, mean_iou
-from .visualization import colorize, error_map, letters, overlay, shrink, side_by_side
+from .pictures import colorize, error_map, letters, overlay, shrink, side_by_side
 
 # %% ../nbs/13_glance.ipynb #07400227
 VIEWS = ('image', 'ground truth', 'prediction', 'overlay', 'errors', 'confidence', 'side by side', 'two runs')

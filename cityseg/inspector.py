@@ -19,7 +19,7 @@ from .config import whole_file
 from .glance import (Look, RAMP, RUNS, Shelf, SORTS, Source, VIEWS, keep_note, look, notes_file, order, panels,
                             picture, read_notes, region, sort_key, views)
 from .labels import CLASSES
-from .visualization import data_uri, jpeg
+from .pictures import data_uri, jpeg
 
 # %% ../nbs/13_inspector.ipynb #ca41fc43
 def _pack(ids):

@@ -21,8 +21,8 @@ from .data import FRAME_NAME, Frame, find_predictions, read_image, read_label, r
 from .labels import CLASS_NAMES, N_CLASSES, VOID
 from .metrics import Confusion
 from .prediction import threaded
-from .visualization import (_quiet, _same_size, colors_of, data_uri, letters, overlay, present, show_images,
-                                   shrink, side_by_side)
+from .pictures import colors_of, data_uri, letters, overlay, present, same_size, shrink, side_by_side
+from .visualization import _quiet, show_images
 from .weather import WEATHER, add_weather
 
 # %% ../nbs/12_timelapse.ipynb #78a8f068
@@ -140,17 +140,15 @@ def _one_size(pairs):
     "The same (frame, image), as long as the images are of one size."
     first = None
     for frame, image in pairs:
-        first = image.shape if first is None else first
-        if image.shape != first:
-            sizes = 'film {}x{}, {} {}x{}'.format(*first[:2], frame.name, *image.shape[:2])
-            raise ValueError(f'sizes differ: {sizes} (height x width)')
+        first = image if first is None else first
+        same_size(film=first, **{frame.name: image})
         yield frame, image
 
 def _draw(job, n, height, alpha, view, palette, about, confidence):
     "One picture of the film, of (number, (frame, image, trainIds, mean confidence))."
     i, (frame, image, pred, sure) = job
     image, pred = shrink(image, height), shrink(pred, height)
-    _same_size(**{frame.name: image, 'prediction': pred})
+    same_size(**{frame.name: image, 'prediction': pred})
     picture = _picture(image, pred, view, alpha, _wipe(i, n), palette)
     left = '  ·  '.join([frame.city, *about])
     right = f'{frame.sequence:06}_{frame.frame:06}     {i + 1}/{n}'
@@ -261,14 +259,14 @@ def show_flicker(
     return fig
 
 # %% ../nbs/12_timelapse.ipynb #62d4b5e0
-def _field(image, pred, at, name, score, alpha, palette):
+def _field(image, pred, at, name, score, height, alpha, palette):
     "One field of the weather film: a caption above a wipe."
-    picture = _picture(image, pred, 'wipe', alpha, at, palette)
+    picture = _picture(shrink(image, height), shrink(pred, height), 'wipe', alpha, at, palette)
     return np.vstack([_caption(picture.shape[1], max(10, picture.shape[1]//36), name, score), picture])
 
-def _sheet(fields, left, right, lit, palette, ncols=4):
+def _sheet(fields, left, right, lit, palette):
     "Fields in rows of four, above the strip with the legend."
-    ncols = min(ncols, len(fields))
+    ncols = min(4, len(fields))
     fields = fields + [np.full_like(fields[0], 18)]*(-len(fields) % ncols)
     rows = [side_by_side(*fields[i:i + ncols], fill=_DARK) for i in range(0, len(fields), ncols)]
     return np.vstack([*rows, _strip(rows[0].shape[1], left, right, lit, palette)])
@@ -298,10 +296,9 @@ def weather_film(
             for kind, view in spoiled.items():
                 pred = predict(view)
                 score = f'mean IoU {counts[kind].update(pred, label).miou:.3f}' if labelled else ''
-                fields.append(_field(shrink(view, height), shrink(pred, height), at, kind, score, alpha, palette))
-            truth = 'ground truth' if labelled else 'photo'
-            at = at if labelled else 0
-            fields.append(_field(shrink(image, height), shrink(label, height), at, truth, '', alpha, palette))
+                fields.append(_field(view, pred, at, kind, score, height, alpha, palette))
+            truth = ('ground truth', at) if labelled else ('photo', 0)
+            fields.append(_field(image, label, truth[1], truth[0], '', height, alpha, palette))
             about = '  ·  '.join(filter(None, [frame.city, f'weather {strength:g}', model]))
             number = f'{frame.name[len(frame.city) + 1:]}     {i + 1}/{len(frames)}'
             yield _sheet(fields, about, number, present(label), palette)
