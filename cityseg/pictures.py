@@ -22,6 +22,7 @@ def shrink(
 ) -> np.ndarray:  # the same kind of array with the same aspect ratio; never enlarged
     "Shrink an image by area, or labels to the nearest pixel."
     h, w = array.shape[:2]
+    if height < 1: raise ValueError(f'height is {height}; at least 1 row')
     if h <= height: return array
     how = cv2.INTER_AREA if array.ndim == 3 else cv2.INTER_NEAREST_EXACT
     return cv2.resize(array, (max(1, round(w*height/h)), height), interpolation=how)

@@ -181,10 +181,11 @@ def spread(frames, count: int) -> list:  # at most `count` of the frames, evenly
 # %% ../nbs/12_timelapse.ipynb #a44b65a1
 VIEWS = ('beside', 'overlay', 'wipe')
 
-def _check(frames, predictions, view, weather, smooth, confidence):
+def _check(frames, predictions, fps, view, weather, smooth, confidence):
     "Refuse what can't be filmed."
     ready = not callable(predictions)
     if not frames: raise ValueError('no frames to film')
+    if not 0 < fps <= 1000: raise ValueError(f'fps is {fps}; above 0, and 1000 at most')
     if view not in VIEWS: raise ValueError(nearest(view, VIEWS, 'view'))
     if weather not in WEATHER: raise ValueError(nearest(weather, WEATHER, 'weather'))
     if not 0 <= smooth < 1: raise ValueError(f'smooth is {smooth}; it goes from 0 (no memory) to below 1')
@@ -213,7 +214,7 @@ def timelapse(
     "Write a city as an H.264 film with the predictions over it, and a small gif."
     frames = folder_frames(frames)
     if isinstance(predictions, (str, Path)): predictions = find_predictions(predictions)
-    _check(frames, predictions, view, weather, smooth, confidence)
+    _check(frames, predictions, fps, view, weather, smooth, confidence)
     frames = spread(frames, count)
     def read(job): return frames[job], add_weather(read_image(frames[job]), weather, strength, job)
     about = [a for a in (weather*(weather != 'clear'), model) if a]

@@ -164,7 +164,7 @@ def show_iou(
     runs, n = {f'{name}  mean {np.nanmean(v):.3f}'.strip(): np.asarray(v, float) for name, v in iou.items()}, len(iou)
     order = np.argsort(-np.nan_to_num(list(runs.values()), nan=-1).mean(0), kind='stable')
     ax = ax or _figure(None, 1.2 + N_CLASSES*(.18 + .1*n), 8).subplots()
-    _quiet(ax, title if n > 1 else f'{title}, {next(iter(runs))}')
+    _quiet(ax, title if n > 1 else f'{title}, {next(iter(runs))}'.replace('  ', ', '))
     for r, (name, values) in enumerate(runs.items()):
         at, fade, values = np.arange(N_CLASSES) + (r - (n - 1)/2)*.84/n, 1 - .65*r/max(1, n - 1), values[order]
         bars = ax.barh(at, np.nan_to_num(values), .78/n, color=colors_of(palette)[order]/255, alpha=fade)
@@ -245,7 +245,8 @@ def show_history(
         _quiet(panel, name)
         for r, (run, its) in enumerate(runs.items()):
             points = [(row['iteration'], row[key]) for row in its if row.get(key) is not None]
-            lines = panel.plot(*np.reshape(points, (-1, 2)).T, f'C{r}', label=run, lw=1.4)
+            mark = 'o' if len(points) == 1 else ''     # no line goes through one point
+            lines = panel.plot(*np.reshape(points, (-1, 2)).T, f'C{r}', label=run, lw=1.4, marker=mark, ms=3.5)
             if key == 'miou' and points:
                 x, best = max(points, key=lambda p: p[1])
                 lines[0].set(marker='o', ms=3.5, label=f'{run}  best {best:.3f}'.strip())

@@ -66,10 +66,6 @@ def add_weather(
 # %% ../nbs/11_weather.ipynb #07d1af8f
 STRENGTHS = dict(light=.25, medium=.5, heavy=.75)
 
-def _conditions(kinds, strengths):
-    "Pairs (kind, strength): a clear sky has no strength."
-    return [(k, s) for k in kinds for s in (strengths if k != 'clear' else [0.])]
-
 def weather_scores(
     predict,          # image RGB uint8 [H,W,3] -> trainIds uint8 [H,W], such as a `Predictor`
     frames,           # sequence of `Frame`s with labels
@@ -78,7 +74,9 @@ def weather_scores(
     seed: int = 0     # frame number i gets seed + i
 ) -> dict:  # {(kind, strength): Confusion}, clear as ('clear', 0.0)
     "Predict the same frames in each weather and count what comes out."
-    scores = {condition: Confusion() for condition in _conditions(kinds, strengths)}
+    if not strengths: raise ValueError('no strength is given; each is above 0, and 1 at most')
+    if not any(f.label for f in frames): raise ValueError('no frame has a ground truth; take train or val')
+    scores = {(k, s): Confusion() for k in kinds for s in (strengths if k != 'clear' else [0.])}
     for i, frame in enumerate(tqdm(frames, desc='weather', disable=None)):
         image = read_image(frame)
         label = read_label(frame, image.shape[:2])
