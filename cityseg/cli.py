@@ -31,7 +31,9 @@ Start with `cityseg demo`: it needs no data and no GPU."""
 def _sentence(error):
     "An error in words."
     if isinstance(error, OSError) and error.filename:
-        return f'{error.filename}: {error.strerror}; name a place that can be read and written'
+        blocked = isinstance(error, (FileExistsError, NotADirectoryError))
+        why = 'a file is where a folder should be' if blocked else error.strerror
+        return f'{error.filename}: {why}; name a place that can be read and written'
     known = isinstance(error, (ValueError, OSError, RuntimeError, ArithmeticError)) and str(error)
     return known or f'{type(error).__name__}: {error} (unexpected; --debug shows where)'
 

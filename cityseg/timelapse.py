@@ -230,7 +230,6 @@ def show_flicker(
     predict,            # a model that gives logits, such as a `Predictor`
     frames,             # consecutive `Frame`s of one size, at least two
     smooth: float = .6,  # share of the past, 0 to below 1
-    height: int = 256,  # rows to look at
     palette: str = 'official'  # one of `PALETTES`
 ):  # Figure
     "What temporal smoothing does: the pixels whose class changes from one frame to the next, with and without it."
@@ -238,7 +237,7 @@ def show_flicker(
     maps, photos, memory = {'each frame for itself': [], f'smooth={smooth:g}': []}, [], None
     for frame in tqdm(frames, desc='flicker', disable=None):
         image = read_image(frame)
-        photos.append(shrink(image, height))
+        photos.append(shrink(image, 256))
         now = _logits(predict, image, photos[-1].shape[:2])
         memory = _mix(memory, now, smooth)
         for found, logits in zip(maps.values(), (now, memory)): found.append(logits.argmax(0).astype(np.uint8))
@@ -260,9 +259,9 @@ def show_flicker(
     return fig
 
 # %% ../nbs/12_timelapse.ipynb #62d4b5e0
-def _field(image, pred, at, name, score, height, alpha, palette):
+def _field(image, pred, at, name, score, height, palette):
     "One field of the weather film: a caption above a wipe."
-    picture = _picture(shrink(image, height), shrink(pred, height), 'wipe', alpha, at, palette)
+    picture = _picture(shrink(image, height), shrink(pred, height), 'wipe', .6, at, palette)
     return np.vstack([_caption(picture.shape[1], max(10, picture.shape[1]//36), name, score), picture])
 
 def _sheet(fields, left, right, lit, palette):
@@ -277,29 +276,27 @@ def weather_film(
     frames,               # sequence of `Frame`s of one size; with labels for the scores
     out,                  # the film, .mp4; a .gif of the same name is put beside it
     strength: float = .5,  # of the weather, 0..1
-    kinds=WEATHER,        # which weather
     fps: float = 10,      # frames per second
     height: int = 256,    # at most so many rows of a field, in pixels
-    alpha: float = .6,    # of the overlay, 0..1
     palette: str = 'official',  # 'official', or 'safe' for the colour-blind
     model: str = ''       # the model's name for the caption
 ) -> Film:  # path of the mp4
     "Film a model in all weathers side by side, each with its mean IoU so far."
-    frames, counts = list(frames), {kind: Confusion() for kind in kinds}
+    frames, counts = list(frames), {kind: Confusion() for kind in WEATHER}
     if not frames: raise ValueError('no frames to film')
     def spoil(i):
         image = read_image(frames[i])
         label = read_label(frames[i], image.shape[:2])
-        return frames[i], image, label, {k: add_weather(image, k, strength, i) for k in kinds}
+        return frames[i], image, label, {k: add_weather(image, k, strength, i) for k in WEATHER}
     def pictures():
         for i, (frame, image, label, spoiled) in enumerate(threaded(spoil, range(len(frames)), 2)):
             at, fields, labelled = _wipe(i, len(frames)), [], (label != VOID).any()
             for kind, view in spoiled.items():
                 pred = predict(view)
                 score = f'mean IoU {counts[kind].update(pred, label).miou:.3f}' if labelled else ''
-                fields.append(_field(view, pred, at, kind, score, height, alpha, palette))
+                fields.append(_field(view, pred, at, kind, score, height, palette))
             truth = ('ground truth', at) if labelled else ('photo', 0)
-            fields.append(_field(image, label, truth[1], truth[0], '', height, alpha, palette))
+            fields.append(_field(image, label, truth[1], truth[0], '', height, palette))
             about = '  ·  '.join(filter(None, [frame.city, f'weather {strength:g}', model]))
             number = f'{frame.name[len(frame.city) + 1:]}     {i + 1}/{len(frames)}'
             yield _sheet(fields, about, number, present(label), palette)

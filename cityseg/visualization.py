@@ -186,14 +186,13 @@ def _shares(labels):
 
 def show_frequencies(
     labels,    # iterable of trainIds uint8 [H,W], or the pixels of each trainId, int [19..256]; or {split: either}
-    title: str = 'Share of the pixels',
     palette: str = 'official',  # one of `PALETTES`
     ax=None    # axes to draw in; None: a new figure
 ):  # Figure
     "How many of the pixels are of each class, the most frequent first, and of void."
     shares = {name: _shares(l) for name, l in (labels if isinstance(labels, dict) else {'': labels}).items()}
     order = [*np.argsort(-next(iter(shares.values()))[:N_CLASSES], kind='stable'), N_CLASSES]
-    ax = _quiet(ax or _figure(None, 4.8, 8).subplots(), title)
+    ax = _quiet(ax or _figure(None, 4.8, 8).subplots(), 'share of the pixels')
     faces = np.r_[colors_of(palette)[:N_CLASSES], [[44]*3]][order]/255
     for marker, (name, share) in zip('oD^sv', shares.items()):
         at = np.where(share > 0, share, np.nan)[order]
@@ -213,14 +212,13 @@ def show_frequencies(
 # %% ../nbs/04_visualization.ipynb #1d2186c2
 def show_confusion(
     matrix,    # int [19,19], rows = ground truth, columns = prediction
-    title: str = 'What each class is predicted as, in %',
     palette: str = 'official',  # one of `PALETTES`
     ax=None    # axes to draw in; None: a new figure
 ):  # Figure
     "Confusion matrix with each row divided by its sum; the rows of classes that never occur stay grey."
     matrix, at = np.asarray(matrix, float), range(N_CLASSES)
     rows = 100*matrix/np.where(matrix.any(1), matrix.sum(1), np.nan)[:, None]
-    ax = _quiet(ax or _figure(None, 7.8, 8.4).subplots(), title)
+    ax = _quiet(ax or _figure(None, 7.8, 8.4).subplots(), 'what each class is predicted as, in %')
     ax.imshow(rows**.5, cmap='Blues', vmin=0, vmax=10)
     for (y, x), v in np.ndenumerate(rows):
         if v >= .5: ax.text(x, y, f'{v:.0f}', ha='center', va='center', fontsize=7.5, color='w' if v > 35 else '.2')

@@ -70,8 +70,7 @@ def weather_scores(
     predict,          # image RGB uint8 [H,W,3] -> trainIds uint8 [H,W], such as a `Predictor`
     frames,           # sequence of `Frame`s with labels
     kinds=WEATHER,    # which weather
-    strengths=tuple(STRENGTHS.values()),  # how much of it, each 0..1
-    seed: int = 0     # frame number i gets seed + i
+    strengths=tuple(STRENGTHS.values())   # how much of it, each 0..1
 ) -> dict:  # {(kind, strength): Confusion}, clear as ('clear', 0.0)
     "Predict the same frames in each weather and count what comes out."
     if not strengths: raise ValueError('no strength is given; each is above 0, and 1 at most')
@@ -81,7 +80,7 @@ def weather_scores(
         image = read_image(frame)
         label = read_label(frame, image.shape[:2])
         for (kind, strength), count in scores.items():
-            count.update(predict(add_weather(image, kind, strength, seed + i)), label)
+            count.update(predict(add_weather(image, kind, strength, i)), label)
     return scores
 
 def weather_table(
@@ -102,13 +101,12 @@ def weather_table(
 # %% ../nbs/11_weather.ipynb #e54a7738
 def show_weather(
     scores: dict,  # from `weather_scores`
-    title: str = 'Mean IoU by weather',
     ax=None        # axes to draw in; None: a new figure
 ):  # Figure
     "Mean IoU under each condition as bars, darker the heavier it is; a line where it is in clear weather."
     kinds = [k for k in dict.fromkeys(k for k, _ in scores) if k != 'clear']
     strengths = sorted({s for k, s in scores if k != 'clear'})
-    ax, names = _quiet(ax or _figure(None, 3.4, 9).subplots(), title), {s: n for n, s in STRENGTHS.items()}
+    ax, names = _quiet(ax or _figure(None, 3.4, 9).subplots(), 'mean IoU by weather'), {s: n for n, s in STRENGTHS.items()}
     shades = colormaps['Blues'](np.linspace(.35, .9, len(strengths)))
     for i, (strength, shade) in enumerate(zip(strengths, shades)):
         at = np.arange(len(kinds)) + (i - (len(strengths) - 1)/2)*.8/len(strengths)
