@@ -15,9 +15,7 @@ from .verbs import (Check, Compare, Demo, Evaluate, Inspect, Kernel, Pack, Predi
                            Weather)
 
 # %% ../nbs/15_cli.ipynb #3bc219b1
-def train_options(
-    args: list  # of `cityseg train`
-) -> dict:  # options of `tyro.cli`
+def train_options(args: list) -> dict:  # options of `tyro.cli`
     "The flags' defaults under the recipe that the arguments name, and a help that lists the recipes."
     pairs = (a.partition('=')[::2] if '=' in a else (a, b) for a, b in zip(args, [*args[1:], '']))
     name = dict(pairs).get('--recipe', 'default')

@@ -53,9 +53,7 @@ Next, on real Cityscapes (leftImg8bit and gtFine unpacked somewhere below ROOT):
 or on a free Kaggle GPU, with nothing to download:
   cityseg kernel push train"""
 
-def table(
-    rows  # (what, result, path), from `demo`
-) -> str:
+def table(rows: list) -> str:  # of the rows of `demo`
     "What was reached and where it lies, and what comes next."
     wide, wider = (max(len(r[i]) for r in rows) for i in range(2))
     return '\n'.join(['', *(f'  {what:{wide}}   {result:{wider}}   {where}' for what, result, where in rows), _NEXT])

@@ -47,9 +47,7 @@ def title(
     facts = ', '.join(filter(None, (score, gain, sure, place)))
     return f'<div role="status"><b>{html.escape(name)}</b> <span class="soft">{html.escape(facts)}</span></div>'
 
-def hint(
-    view: str  # from VIEWS
-) -> str:      # HTML
+def hint(view: str) -> str:  # HTML
     "What the numbers below the picture are, or what the colours of the confidence mean."
     if view != 'confidence': return '<span class="soft">IoU and share of pixels in this frame</span>'
     ramp = ', '.join(f'rgb{tuple(c)}' for c in RAMP[::-36].tolist())
@@ -96,10 +94,8 @@ def controls(
                           continuous_update=False, layout=wide))
 
 # %% ../nbs/13_gui.ipynb #dbe29a58
-def arrange(
-    w  # `controls`
-) -> tuple:  # two widgets: the style sheet, and everything else
-    "The widgets in their places: frames to the left, picture and classes to the right."
+def arrange(w: SimpleNamespace) -> tuple:  # two widgets: the style sheet, and everything else
+    "The widgets of `controls` in their places: frames to the left, picture and classes to the right."
     w.title.add_class('cs-title'), w.say.add_class('cs-say'), w.view.add_class('cs-views')
     for c in w.chips: c.add_class('cs-chip')
     def row(*parts): return W.HBox(parts).add_class('cs-row')

@@ -22,7 +22,7 @@ from .labels import CLASS_NAMES, N_CLASSES, VOID
 from .metrics import Confusion
 from .prediction import threaded
 from .pictures import colors_of, data_uri, letters, overlay, present, same_size, shrink, side_by_side
-from .visualization import _quiet, show_images
+from .visualization import quiet, show_images
 from .weather import WEATHER, add_weather
 
 # %% ../nbs/12_timelapse.ipynb #78a8f068
@@ -249,7 +249,7 @@ def show_flicker(
     fig, (above, below) = plt.subplots(2, 1, figsize=(11, 5), layout='constrained', height_ratios=[2.1, 1])
     plt.close(fig)
     show_images(pictures, [f'{n}: {shares[n][at]:.1%} changed' for n in maps], ax=above)
-    _quiet(below, 'pixels that changed their class, by frame')
+    quiet(below, 'pixels that changed their class, by frame')
     for name, share in shares.items():
         below.plot(range(1, len(share) + 1), share, marker='o', ms=3, label=f'{name}: mean {np.mean(share):.1%}')
     below.yaxis.set_major_formatter('{x:.0%}')

@@ -258,7 +258,7 @@ class Compare:
 class Kernel:
     """Build, check, push and follow the Kaggle kernels in kaggle/.
 
-    `wheels` makes the data set that sessions without internet install from."""
+    The action wheels makes the data set that sessions without internet install from."""
     action: Positional[Literal['build', 'check', 'push', 'status', 'logs', 'fetch', 'wheels']]  # what to do
     name: _named('[NAME]', Optional[str]) = None  # a kernel's folder, its name in kaggle/ (train), or owner/slug
     owner: Optional[str] = None  # Kaggle name; default: that of your own login
