@@ -60,7 +60,8 @@ def main(
     if name not in VERBS: print(f'cityseg: {nearest(name, VERBS, "verb")}', file=sys.stderr); return 2
     try:
         options = train_options(args) if name == 'train' else {}
-        config = (tyro.conf.FlagCreatePairsOff,)     # --flip, but no --no-flip
+        tidy = 'FlagCreatePairsOff', 'DisallowNone'     # no --no-flip, no --gpus None; the second in newer tyro only
+        config = [getattr(tyro.conf, t) for t in tidy if hasattr(tyro.conf, t)]
         verb = tyro.cli(VERBS[name], prog=f'cityseg {name}', args=args, config=config, **options)
         return int(verb() or 0)
     except SystemExit as e: return int(e.code or 0)
