@@ -19,7 +19,7 @@ from .config import whole_file
 from .data import find_predictions, read_image, read_label, read_prediction
 from .labels import N_CLASSES, VOID
 from .metrics import Confusion, mean_iou
-from .visualization import colorize, error_map, letters, overlay, shrink, side_by_side
+from .pictures import colorize, error_map, letters, overlay, same_size, shrink, side_by_side
 
 # %% ../nbs/13_glance.ipynb #07400227
 VIEWS = ('image', 'ground truth', 'prediction', 'overlay', 'errors', 'confidence', 'side by side', 'two runs')
@@ -158,23 +158,15 @@ class Source:
         return cv2.imencode('.png', ids.byte().cpu().numpy())[1], cv2.imencode('.jpg', confidence)[1]
 
 # %% ../nbs/13_glance.ipynb #7fac57ab
-def _fitting(what, get, shape, notes):
-    "The pair that `get` gives, if it fits the photo; else None twice, and a note of what is wrong."
-    try: ids, confidence = get()
+def _fitting(what, source, frame, image, notes):
+    "What a source says of a frame, if it fits the photo; else None twice, and a note of what is wrong."
+    try:
+        ids, confidence = source(frame, image)
+        if ids is not None: same_size(**{what: ids, 'photo': image})
+        return ids, confidence
     except Exception as e:
         notes.append(f'{what}: {e}')
         return None, None
-    if ids is None or ids.shape == shape: return ids, confidence
-    theirs, ours = (' x '.join(map(str, s)) for s in (ids.shape, shape))
-    notes.append(f'{what} is {theirs}, the photo {ours} (height x width)')
-    return None, None
-
-def _predicted(what, source, frame, image, notes):
-    "What a source says of a frame, and a note if these seem to be no labelIds."
-    ids, confidence = _fitting(what, lambda: source(frame, image), image.shape[:2], notes)
-    if ids is not None and (void := (ids >= N_CLASSES).mean()) > .2:
-        notes.append(f'{void:.0%} of the {what} is no evaluated labelId; are these trainIds? (to_label_ids cures that)')
-    return ids, confidence
 
 def look(
     frame,         # `Frame`
@@ -186,10 +178,14 @@ def look(
     try: image = read_image(frame)
     except Exception as e: return Look(np.full((512, 1024, 3), 128, np.uint8), note=f'{type(e).__name__}: {e}')
     notes, nothing = [], Look()
-    label, _ = _fitting('ground truth', lambda: (frame.label and read_label(frame), None), image.shape[:2], notes)
+    truth = lambda frame, image: (frame.label and read_label(frame), None)
+    label, _ = _fitting('ground truth', truth, frame, image, notes)
     if label is not None and (label == VOID).all(): label = None  # as the official test split has it
-    pred, confidence = _predicted('prediction', source, frame, image, notes)
-    theirs = _predicted(other_name, other, frame, image, notes)[0] if other else None
+    pred, confidence = _fitting('prediction', source, frame, image, notes)
+    theirs, _ = _fitting(other_name, other, frame, image, notes) if other else (None, None)
+    for what, ids in (('prediction', pred), (other_name, theirs)):
+        if ids is not None and (void := (ids >= N_CLASSES).mean()) > .2: notes.append(
+            f'{void:.0%} of the {what} is no evaluated labelId; are these trainIds? (to_label_ids cures that)')
     known = next((ids for ids in (label, pred, theirs) if ids is not None), None)
     share = nothing.share if known is None else np.bincount(known.ravel(), minlength=256)[:N_CLASSES]/known.size
     iou = [nothing.iou if label is None or ids is None else Confusion(N_CLASSES, strict=False).update(ids, label).iou

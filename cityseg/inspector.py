@@ -10,16 +10,16 @@ import base64, html, json, zlib
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from types import SimpleNamespace
 import cv2
 import ipywidgets as W
 import numpy as np
 from tqdm.auto import tqdm
 from .config import whole_file
-from .glance import (Look, RAMP, RUNS, Shelf, SORTS, Source, VIEWS, keep_note, look, notes_file, order, panels,
-                            picture, read_notes, region, sort_key, views)
+from .glance import (Look, RAMP, RUNS, Shelf, Source, VIEWS, keep_note, look, notes_file, order, panels, picture,
+                            read_notes, region, sort_key, views)
+from .gui import NOTED, arrange, chip, controls, hint, percent, title
 from .labels import CLASSES
-from .visualization import data_uri, jpeg
+from .pictures import data_uri, jpeg
 
 # %% ../nbs/13_inspector.ipynb #ca41fc43
 def _pack(ids):
@@ -56,108 +56,26 @@ def inspect_html(
     "Write the inspector as one self-contained HTML file."
     if not frames: raise ValueError('no frames to inspect; frames(root, split) lists those of a split')
     source, second, entries, offered = Source(predictions), other and Source(other), [], set()
-    for frame in tqdm(frames, desc='inspect', disable=None):
-        known = look(frame, source, second, names[1])
-        entries.append(_entry(frame, known, size))
-        offered |= {*views(known)}
-    ramp = ''.join('%02x%02x%02x' % tuple(c) for c in RAMP[2::4].tolist())
-    data = dict(views=[v for v in VIEWS if v in offered], keys=VIEWS, runs=names, ramp=ramp, frames=entries,
-                classes=[dict(name=c.name, color=c.color) for c in CLASSES],
-                notes=read_notes(notes or notes_file(predictions)))
-    text = json.dumps(data).replace('<', r'\u003c')
-    page = (files('cityseg')/'inspector.html').read_text('utf-8').replace('{{DATA}}', text)
-    with whole_file(out) as part: part.write_text(page, encoding='utf-8')
+    with whole_file(out) as part:
+        for frame in tqdm(frames, desc='inspect', disable=None):
+            known = look(frame, source, second, names[1])
+            entries.append(_entry(frame, known, size))
+            offered |= {*views(known)}
+        ramp = ''.join('%02x%02x%02x' % tuple(c) for c in RAMP[2::4].tolist())
+        data = dict(views=[v for v in VIEWS if v in offered], keys=VIEWS, runs=names, ramp=ramp, frames=entries,
+                    classes=[dict(name=c.name, color=c.color) for c in CLASSES],
+                    notes=read_notes(notes or notes_file(predictions)))
+        text = json.dumps(data).replace('<', r'\u003c')
+        page = (files('cityseg')/'inspector.html').read_text('utf-8').replace('{{DATA}}', text)
+        part.write_text(page, encoding='utf-8')
     return Path(out)
-
-# %% ../nbs/13_inspector.ipynb #c1d0c92f
-_NOTED = -2  # in the choice of a class: frames with a note
-
-def _percent(v): return '-' if np.isnan(v) else f'{100*v:.1f}'
-
-def _signed(v): return '' if np.isnan(v) else f'<span class="{"up" if v >= 0 else "down"}">{100*v:+.1f}</span>'
-
-def _chip(c, iou, other_iou, share):
-    "A class for its checkbox: colour, name, IoU (and what is gained over the second run), share of pixels."
-    known = share > 0 or iou >= 0
-    amount = 'absent' if not known else 'pred. only' if not share else '<0.1%' if share < .0005 else f'{share:.1%}'
-    score = f'<b>{_percent(iou)} {_signed(iou - other_iou)}</b>' if known else ''
-    return (f'<span class="swatch" style="background:rgb{c.color}"></span><span class="name">{c.name}</span>'
-            f'<span class="line">{score}<span class="soft {"" if known else "absent"}">{amount}</span></span>'
-            f'<span class="bar" style="width:{100*np.nan_to_num(iou):.0f}%"></span>')
-
-def _title(name, now, against, place):
-    "Name, scores and place in the list, for the line above the picture."
-    gain = '' if np.isnan(now.gain) else f'{100*now.gain:+.1f} against {against}'
-    sure = '' if now.confidence is None else f'confidence {now.confidence.mean()/2.55:.1f}'
-    score = '' if np.isnan(now.miou) else f'mean IoU {_percent(now.miou)}'
-    facts = ', '.join(filter(None, (score, gain, sure, place)))
-    return f'<div role="status"><b>{html.escape(name)}</b> <span class="soft">{html.escape(facts)}</span></div>'
-
-def _hint(view):
-    "What the numbers below the picture are, or what the colours of the confidence mean."
-    if view != 'confidence': return '<span class="soft">IoU and share of pixels in this frame</span>'
-    ramp = ', '.join(f'rgb{tuple(c)}' for c in RAMP[::-36].tolist())
-    scale = f'<span class="ramp" style="background:linear-gradient(90deg,{ramp})"></span>'
-    return f'<span class="soft">sure{scale}a guess</span>'
-
-# %% ../nbs/13_inspector.ipynb #9f5679c3
-def _slider(text, tip, width='132px', **kwargs):
-    "A slider from 0 to 1 that starts in the middle, unless told otherwise."
-    given = dict(value=.5, min=0., max=1., step=.01, readout=False, layout=dict(width=width))
-    return W.FloatSlider(**{**given, **kwargs}, description=text, tooltip=tip)
-
-def _controls(offered, cities):
-    "The widgets by name; `offered` are the views that there can be."
-    wide, half = dict(width='auto'), dict(width='50%')
-    button = lambda text, tip: W.Button(description=text, tooltip=tip)
-    classes = [(c.name, c.trainId) for c in CLASSES]
-    filters = [('Any class', -1), ('With a note', _NOTED), *((f'With {n}', i) for n, i in classes)]
-    sorts = [(f'Sort by {s}', s) for s in SORTS if s != 'loss to second run' or 'two runs' in offered]
-    return SimpleNamespace(
-        count=W.HTML(), search=W.Text(placeholder='Name or note', tooltip='Search frames by name or note', layout=wide),
-        city=W.Dropdown(options=[('All cities', ''), *zip(cities, cities)], tooltip='Show one city', layout=half),
-        has=W.Dropdown(options=filters, tooltip='Show frames with a note or a class', layout=half),
-        sort=W.Dropdown(options=sorts, tooltip='Sort frames', layout=wide),
-        index=W.Dropdown(options=classes, tooltip='Class to sort by', layout=wide),
-        frame=W.Select(tooltip='Frames', layout=dict(width='auto', height='auto')),
-        previous=button('\u2190', 'Previous frame'), next=button('\u2192', 'Next frame'), title=W.HTML(),
-        worst=button('Next worst', 'The worst frame of the list that you have not looked at yet'),
-        save=button('Save PNG', 'Save this view as a file'), say=W.HTML(), picture=W.Image(layout=dict(width='100%')),
-        view=W.ToggleButtons(options=[(v.capitalize(), v) for v in offered], value='overlay', tooltips=offered,
-                             style=dict(button_width='auto')),
-        alpha=_slider('Opacity', 'Opacity of the colours'),
-        zoom=_slider('Zoom', 'How close to look', value=1., min=1., max=16., step=.25),
-        across=_slider('', 'Which part: across', 'auto'),
-        down=_slider('', 'Which part: down', 'auto', orientation='vertical'),
-        all=button('All', 'Show every class'), none=button('None', 'Hide every class'), hint=W.HTML(),
-        chips=[W.Checkbox(True, indent=False, description_allow_html=True) for _ in CLASSES],
-        remark=W.Textarea(placeholder='Your note on this frame: a label that is wrong, something to come back to',
-                          continuous_update=False, layout=wide))
-
-# %% ../nbs/13_inspector.ipynb #6430b98f
-def _place(kind, name, *parts):
-    "Widgets in a box whose look the style sheet knows by name."
-    box = kind(parts)
-    box.add_class(f'cs-{name}')
-    return box
-
-def _arrange(w):
-    "The widgets in their places: frames to the left, picture and classes to the right."
-    for widget, name in ((w.title, 'title'), (w.say, 'say'), (w.view, 'views'), *((c, 'chip') for c in w.chips)):
-        widget.add_class(f'cs-{name}')
-    find = _place(W.VBox, 'find', w.count, w.search, W.HBox([w.city, w.has]), w.sort, w.index, w.frame)
-    stage = _place(W.GridBox, 'stage', w.picture, w.down, w.across)
-    side = _place(W.VBox, 'side', _place(W.HBox, 'row', w.previous, w.next, w.title, w.worst, w.save),
-                  _place(W.HBox, 'row', w.view, w.alpha, w.zoom), w.say, stage,
-                  _place(W.HBox, 'row', w.hint, w.all, w.none), _place(W.GridBox, 'chips', *w.chips), w.remark)
-    return W.HTML((files('cityseg')/'inspector_widget.html').read_text('utf-8')), _place(W.GridBox, 'main', find, side)
 
 # %% ../nbs/13_inspector.ipynb #769f027e
 class _Screen(W.VBox):
     "The controls in their places, and words."
     def __init__(self, offered, cities):
-        self.now, self.holding, self.faults, self.w = None, False, [], _controls(offered, cities)
-        super().__init__(_arrange(self.w))
+        self.now, self.holding, self.faults, self.w = None, False, [], controls(offered, cities)
+        super().__init__(arrange(self.w))
         self.add_class('cs')
 
     @contextmanager
@@ -193,7 +111,7 @@ class _Viewer(_Screen):
         shown = picture(part, self.view, w.alpha.value, [i for i, c in enumerate(w.chips) if c.value], self.names)
         by = max(1, self.size[0]//len(shown))                # what is smaller than the screen is shown as pixels
         self.picture = shown.repeat(by, 0).repeat(by, 1)
-        w.picture.value, w.hint.value = jpeg(self.picture), _hint(self.view)
+        w.picture.value, w.hint.value = jpeg(self.picture), hint(self.view)
         for pan in (w.across, w.down): pan.layout.display = None if w.zoom.value > 1 else 'none'
         other = '' if self.view == w.view.value else f'no {w.view.value} of this frame: this is the {self.view}'
         self._say(*self.faults, self.now.note, other)
@@ -217,12 +135,12 @@ class _Browser(_Viewer):
         w, by, index, has = self.w, self.w.sort.value, self.w.index.value, self.w.has.value
         w.index.layout.display = None if by.endswith(' of') else 'none'
         if by != 'name' or has >= 0: self.shelf.measure(self._say)
-        looks = {n: self.shelf.scores.get(n, Look()) for n in self.frames if has != _NOTED or n in self.notes}
+        looks = {n: self.shelf.scores.get(n, Look()) for n in self.frames if has != NOTED or n in self.notes}
         names = order(looks, by, index, w.search.value, w.city.value, has, self.notes)
         mark = lambda n: '\u2009\u270e\u2009' if n in self.notes else '\u2003'
         with self._held():   # new options select the first one
             now = w.frame.value
-            w.frame.options = [(f'{_percent(sort_key(looks[n], by, index)):\u2007>5}{mark(n)}{n}', n) for n in names]
+            w.frame.options = [(f'{percent(sort_key(looks[n], by, index)):\u2007>5}{mark(n)}{n}', n) for n in names]
             w.frame.value = now if now in names else names[0] if names else None
         w.count.value = f'<b>Frames</b> <span class="soft">{len(names)} of {len(self.frames)}</span>'
         self._go()
@@ -237,8 +155,8 @@ class _Browser(_Viewer):
         with self._held(): w.remark.value = self.notes.get(name, '')
         self.name, self.now = name, self.shelf.look(name, [n for _, n in w.frame.options[at + 1:at + 3]])
         known = zip(CLASSES, self.now.iou, self.now.other_iou, self.now.share)
-        for chip, facts in zip(w.chips, known): chip.description = _chip(*facts)
-        w.title.value = _title(name, self.now, self.names[1], f'{at + 1} of {len(w.frame.options)}')
+        for box, facts in zip(w.chips, known): box.description = chip(*facts)
+        w.title.value = title(name, self.now, self.names[1], f'{at + 1} of {len(w.frame.options)}')
         self._paint()
 
     def step(self, by=1):

@@ -156,22 +156,15 @@ def _shadows(points, at, things, style, size):
     return cv2.blur(layers[0], (k, k//2 | 1)).astype(np.float32)*cv2.blur(layers[1], (2*k + 1, k))/255**2
 
 # %% ../nbs/02_painter.ipynb #5cf8f773
-class _Scene(NamedTuple):
-    "All things of a frame as arrays: N points, P polygons, T things, in painting order."
-    points: np.ndarray  # seen from the camera, metres, float [N,3]
-    ends: np.ndarray    # end of each polygon in `points`, int [P]
-    paint: np.ndarray   # as in Thing, float [P,5]
-    at: np.ndarray      # first point of each thing, and the end, int [T+1]
-    first: np.ndarray   # first polygon of each thing, and the end, int [T+1]
-
 def _gather(rows, here):
-    "Things with the z of their origin, as one scene seen from `here` (m)."
+    """All things as arrays, in painting order: points [N,3], seen from `here` (m); the end of each polygon [P] and its
+    paint [P,5]; the first point and the first polygon of each thing, and the end of all, [T+1]."""
     things, z = zip(*rows)
     at, first = (np.cumsum([0] + [len(getattr(t, field)) for t in things]) for field in ('points', 'corners'))
     points = np.concatenate([t.points for t in things])
     points[:, 2] += np.repeat(np.array(z) - here, np.diff(at))
-    return _Scene(points, np.cumsum(np.concatenate([t.corners for t in things])),
-                  np.concatenate([t.paint for t in things]), at, first)
+    ends, paint = np.cumsum(np.concatenate([t.corners for t in things])), np.concatenate([t.paint for t in things])
+    return points, ends, paint, at, first
 
 # %% ../nbs/02_painter.ipynb #f1404869
 def _visible(uv, depth, starts, solid, size):
@@ -188,19 +181,19 @@ def paint_things(
     here,    # place of the camera along the street, metres
 ) -> np.ndarray:  # light on the ground, float32 [H,W], 1 = full
     "Paint things as picture and as ground truth."
-    size, scene = canvas.labels.shape, _gather(rows, here)
-    scale, ends, things = image.shape[0]//size[0], scene.ends, [thing for thing, _ in rows]
-    starts, solid, painted = np.r_[0, ends[:-1]], scene.paint[:, 3] > 0, scene.paint[:, 0] >= 0
-    uv, colors = _project(scene.points, size, style.curve), _shade(scene.points, starts, scene.paint, style)
+    size, (points, ends, paint, at, first) = canvas.labels.shape, _gather(rows, here)
+    scale, things = image.shape[0]//size[0], [thing for thing, _ in rows]
+    starts, solid, painted = np.r_[0, ends[:-1]], paint[:, 3] > 0, paint[:, 0] >= 0
+    uv, colors = _project(points, size, style.curve), _shade(points, starts, paint, style)
     fine, crisp = (np.round(a*16).astype(np.int32) for a in (uv*scale + (scale - 1)/2, uv))  # sixteenths of a pixel
-    seen, lo, hi = _visible(uv, scene.points[:, 2], starts, solid, size)
-    for thing, a, b in zip(things, scene.first, scene.first[1:]):
+    seen, lo, hi = _visible(uv, points[:, 2], starts, solid, size)
+    for thing, a, b in zip(things, first, first[1:]):
         mine = a + np.flatnonzero(seen[a:b])
         for q in mine[painted[mine]].tolist():
             cv2.fillPoly(image, [fine[starts[q]:ends[q]]], colors[q], 8, 4)
         if len(mine := mine[solid[mine]]):
             canvas.union(thing.label, [crisp[starts[q]:ends[q]] for q in mine], lo[mine].min(0), hi[mine].max(0))
-    return _shadows(scene.points, scene.at, things, style, size)
+    return _shadows(points, at, things, style, size)
 
 # %% ../nbs/02_painter.ipynb #1c73370c
 _PLAIN = SimpleNamespace(curve=0, haze=400, ambient=.78, sun=.5, to_sun=np.array((.4, .8, -.45)), tint=np.ones(3),
@@ -217,11 +210,11 @@ def stage(
 
 # %% ../nbs/02_painter.ipynb #a411ddab
 @lru_cache(1)
-def _noise(n=512):
-    "Smooth noise around 0, fine and coarse, float32 [n,n]."
+def _noise():
+    "Smooth noise around 0, fine and coarse, float32 [512,512]."
     rng = np.random.default_rng(0)
     layers = (rng.normal(0, k**-.6, (k, k)) for k in (4, 8, 16, 32, 64, 128, 256, 512))
-    total = sum(cv2.resize(layer, (n, n), interpolation=cv2.INTER_CUBIC) for layer in layers)
+    total = sum(cv2.resize(layer, (512, 512), interpolation=cv2.INTER_CUBIC) for layer in layers)
     return ((total - total.mean())/total.std()).astype(np.float32)
 
 def texture_at(x, y):

@@ -21,8 +21,8 @@ from .data import FRAME_NAME, Frame, find_predictions, read_image, read_label, r
 from .labels import CLASS_NAMES, N_CLASSES, VOID
 from .metrics import Confusion
 from .prediction import threaded
-from .visualization import (_quiet, _same_size, colors_of, data_uri, letters, overlay, present, show_images,
-                                   shrink, side_by_side)
+from .pictures import colors_of, data_uri, letters, overlay, present, same_size, shrink, side_by_side
+from .visualization import quiet, show_images
 from .weather import WEATHER, add_weather
 
 # %% ../nbs/12_timelapse.ipynb #78a8f068
@@ -140,17 +140,15 @@ def _one_size(pairs):
     "The same (frame, image), as long as the images are of one size."
     first = None
     for frame, image in pairs:
-        first = image.shape if first is None else first
-        if image.shape != first:
-            sizes = 'film {}x{}, {} {}x{}'.format(*first[:2], frame.name, *image.shape[:2])
-            raise ValueError(f'sizes differ: {sizes} (height x width)')
+        first = image if first is None else first
+        same_size(film=first, **{frame.name: image})
         yield frame, image
 
 def _draw(job, n, height, alpha, view, palette, about, confidence):
     "One picture of the film, of (number, (frame, image, trainIds, mean confidence))."
     i, (frame, image, pred, sure) = job
     image, pred = shrink(image, height), shrink(pred, height)
-    _same_size(**{frame.name: image, 'prediction': pred})
+    same_size(**{frame.name: image, 'prediction': pred})
     picture = _picture(image, pred, view, alpha, _wipe(i, n), palette)
     left = '  ·  '.join([frame.city, *about])
     right = f'{frame.sequence:06}_{frame.frame:06}     {i + 1}/{n}'
@@ -183,10 +181,11 @@ def spread(frames, count: int) -> list:  # at most `count` of the frames, evenly
 # %% ../nbs/12_timelapse.ipynb #a44b65a1
 VIEWS = ('beside', 'overlay', 'wipe')
 
-def _check(frames, predictions, view, weather, smooth, confidence):
+def _check(frames, predictions, fps, view, weather, smooth, confidence):
     "Refuse what can't be filmed."
     ready = not callable(predictions)
     if not frames: raise ValueError('no frames to film')
+    if not 0 < fps <= 1000: raise ValueError(f'fps is {fps}; above 0, and 1000 at most')
     if view not in VIEWS: raise ValueError(nearest(view, VIEWS, 'view'))
     if weather not in WEATHER: raise ValueError(nearest(weather, WEATHER, 'weather'))
     if not 0 <= smooth < 1: raise ValueError(f'smooth is {smooth}; it goes from 0 (no memory) to below 1')
@@ -215,7 +214,7 @@ def timelapse(
     "Write a city as an H.264 film with the predictions over it, and a small gif."
     frames = folder_frames(frames)
     if isinstance(predictions, (str, Path)): predictions = find_predictions(predictions)
-    _check(frames, predictions, view, weather, smooth, confidence)
+    _check(frames, predictions, fps, view, weather, smooth, confidence)
     frames = spread(frames, count)
     def read(job): return frames[job], add_weather(read_image(frames[job]), weather, strength, job)
     about = [a for a in (weather*(weather != 'clear'), model) if a]
@@ -231,7 +230,6 @@ def show_flicker(
     predict,            # a model that gives logits, such as a `Predictor`
     frames,             # consecutive `Frame`s of one size, at least two
     smooth: float = .6,  # share of the past, 0 to below 1
-    height: int = 256,  # rows to look at
     palette: str = 'official'  # one of `PALETTES`
 ):  # Figure
     "What temporal smoothing does: the pixels whose class changes from one frame to the next, with and without it."
@@ -239,7 +237,7 @@ def show_flicker(
     maps, photos, memory = {'each frame for itself': [], f'smooth={smooth:g}': []}, [], None
     for frame in tqdm(frames, desc='flicker', disable=None):
         image = read_image(frame)
-        photos.append(shrink(image, height))
+        photos.append(shrink(image, 256))
         now = _logits(predict, image, photos[-1].shape[:2])
         memory = _mix(memory, now, smooth)
         for found, logits in zip(maps.values(), (now, memory)): found.append(logits.argmax(0).astype(np.uint8))
@@ -251,7 +249,7 @@ def show_flicker(
     fig, (above, below) = plt.subplots(2, 1, figsize=(11, 5), layout='constrained', height_ratios=[2.1, 1])
     plt.close(fig)
     show_images(pictures, [f'{n}: {shares[n][at]:.1%} changed' for n in maps], ax=above)
-    _quiet(below, 'pixels that changed their class, by frame')
+    quiet(below, 'pixels that changed their class, by frame')
     for name, share in shares.items():
         below.plot(range(1, len(share) + 1), share, marker='o', ms=3, label=f'{name}: mean {np.mean(share):.1%}')
     below.yaxis.set_major_formatter('{x:.0%}')
@@ -261,14 +259,14 @@ def show_flicker(
     return fig
 
 # %% ../nbs/12_timelapse.ipynb #62d4b5e0
-def _field(image, pred, at, name, score, alpha, palette):
+def _field(image, pred, at, name, score, height, palette):
     "One field of the weather film: a caption above a wipe."
-    picture = _picture(image, pred, 'wipe', alpha, at, palette)
+    picture = _picture(shrink(image, height), shrink(pred, height), 'wipe', .6, at, palette)
     return np.vstack([_caption(picture.shape[1], max(10, picture.shape[1]//36), name, score), picture])
 
-def _sheet(fields, left, right, lit, palette, ncols=4):
+def _sheet(fields, left, right, lit, palette):
     "Fields in rows of four, above the strip with the legend."
-    ncols = min(ncols, len(fields))
+    ncols = min(4, len(fields))
     fields = fields + [np.full_like(fields[0], 18)]*(-len(fields) % ncols)
     rows = [side_by_side(*fields[i:i + ncols], fill=_DARK) for i in range(0, len(fields), ncols)]
     return np.vstack([*rows, _strip(rows[0].shape[1], left, right, lit, palette)])
@@ -278,30 +276,27 @@ def weather_film(
     frames,               # sequence of `Frame`s of one size; with labels for the scores
     out,                  # the film, .mp4; a .gif of the same name is put beside it
     strength: float = .5,  # of the weather, 0..1
-    kinds=WEATHER,        # which weather
     fps: float = 10,      # frames per second
     height: int = 256,    # at most so many rows of a field, in pixels
-    alpha: float = .6,    # of the overlay, 0..1
     palette: str = 'official',  # 'official', or 'safe' for the colour-blind
     model: str = ''       # the model's name for the caption
 ) -> Film:  # path of the mp4
     "Film a model in all weathers side by side, each with its mean IoU so far."
-    frames, counts = list(frames), {kind: Confusion() for kind in kinds}
+    frames, counts = list(frames), {kind: Confusion() for kind in WEATHER}
     if not frames: raise ValueError('no frames to film')
     def spoil(i):
         image = read_image(frames[i])
         label = read_label(frames[i], image.shape[:2])
-        return frames[i], image, label, {k: add_weather(image, k, strength, i) for k in kinds}
+        return frames[i], image, label, {k: add_weather(image, k, strength, i) for k in WEATHER}
     def pictures():
         for i, (frame, image, label, spoiled) in enumerate(threaded(spoil, range(len(frames)), 2)):
             at, fields, labelled = _wipe(i, len(frames)), [], (label != VOID).any()
             for kind, view in spoiled.items():
                 pred = predict(view)
                 score = f'mean IoU {counts[kind].update(pred, label).miou:.3f}' if labelled else ''
-                fields.append(_field(shrink(view, height), shrink(pred, height), at, kind, score, alpha, palette))
-            truth = 'ground truth' if labelled else 'photo'
-            at = at if labelled else 0
-            fields.append(_field(shrink(image, height), shrink(label, height), at, truth, '', alpha, palette))
+                fields.append(_field(view, pred, at, kind, score, height, palette))
+            truth = ('ground truth', at) if labelled else ('photo', 0)
+            fields.append(_field(image, label, truth[1], truth[0], '', height, palette))
             about = '  ·  '.join(filter(None, [frame.city, f'weather {strength:g}', model]))
             number = f'{frame.name[len(frame.city) + 1:]}     {i + 1}/{len(frames)}'
             yield _sheet(fields, about, number, present(label), palette)

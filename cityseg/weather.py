@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from .config import nearest
 from .data import read_image, read_label
 from .metrics import Confusion
-from .visualization import _figure, _quiet
+from .visualization import figure, quiet
 
 # %% ../nbs/11_weather.ipynb #c5e4013f
 def _haze(image, color, thick, grey=0):
@@ -66,59 +66,54 @@ def add_weather(
 # %% ../nbs/11_weather.ipynb #07d1af8f
 STRENGTHS = dict(light=.25, medium=.5, heavy=.75)
 
-def _conditions(kinds, strengths):
-    "Pairs (kind, strength): a clear sky has no strength."
-    return [(k, s) for k in kinds for s in (strengths if k != 'clear' else [0.])]
-
 def weather_scores(
     predict,          # image RGB uint8 [H,W,3] -> trainIds uint8 [H,W], such as a `Predictor`
     frames,           # sequence of `Frame`s with labels
     kinds=WEATHER,    # which weather
-    strengths=tuple(STRENGTHS.values()),  # how much of it, each 0..1
-    seed: int = 0     # frame number i gets seed + i
+    strengths=tuple(STRENGTHS.values())   # how much of it, each 0..1
 ) -> dict:  # {(kind, strength): Confusion}, clear as ('clear', 0.0)
     "Predict the same frames in each weather and count what comes out."
-    scores = {condition: Confusion() for condition in _conditions(kinds, strengths)}
+    if not strengths: raise ValueError('no strength is given; each is above 0, and 1 at most')
+    if not any(f.label for f in frames): raise ValueError('no frame has a ground truth; take train or val')
+    scores = {(k, s): Confusion() for k in kinds for s in (strengths if k != 'clear' else [0.])}
     for i, frame in enumerate(tqdm(frames, desc='weather', disable=None)):
         image = read_image(frame)
         label = read_label(frame, image.shape[:2])
         for (kind, strength), count in scores.items():
-            count.update(predict(add_weather(image, kind, strength, seed + i)), label)
+            count.update(predict(add_weather(image, kind, strength, i)), label)
     return scores
 
-def weather_table(
-    scores: dict  # from `weather_scores`
-) -> str:
+def _conditions(scores):
+    "Kinds but clear, {strength: its name}, and the mean IoU when it is clear, or None."
+    kinds = [k for k in dict.fromkeys(k for k, _ in scores) if k != 'clear']
+    names = {s: n for n, s in STRENGTHS.items()}
+    strengths = {s: names.get(s, f'{s:g}') for s in sorted({s for k, s in scores if k != 'clear'})}
+    return kinds, strengths, scores['clear', 0.].miou if ('clear', 0.) in scores else None
+
+def weather_table(scores: dict) -> str:  # of `weather_scores`
     "Mean IoU by kind and strength, and in brackets what is left of that in clear weather."
-    names, clear = {s: n for n, s in STRENGTHS.items()}, scores.get(('clear', 0.))
-    strengths = sorted({s for kind, s in scores if kind != 'clear'})
+    kinds, strengths, clear = _conditions(scores)
     def cell(kind, strength):
         score = scores[kind, strength].miou
-        return f'{score:8.4f}' + (f' ({score/clear.miou:4.0%})' if clear and clear.miou else ' '*7)
-    lines = [f'{"mean IoU":8}' + ''.join(f'{names.get(s, f"{s:g}"):>15}' for s in strengths)]
-    if clear: lines.append(f'{"clear":8}{clear.miou:8.4f}')
-    kinds = dict.fromkeys(k for k, _ in scores if k != 'clear')
-    lines += [f'{k:8}' + ''.join(cell(k, s) for s in strengths) for k in kinds]
-    return '\n'.join(lines)
+        return f'{score:8.4f}' + (f' ({score/clear:4.0%})' if clear else ' '*7)
+    lines = [f'{"mean IoU":8}' + ''.join(f'{name:>15}' for name in strengths.values())]
+    if clear is not None: lines.append(f'{"clear":8}{clear:8.4f}')
+    return '\n'.join([*lines, *(f'{k:8}' + ''.join(cell(k, s) for s in strengths) for k in kinds)])
 
 # %% ../nbs/11_weather.ipynb #e54a7738
 def show_weather(
     scores: dict,  # from `weather_scores`
-    title: str = 'Mean IoU by weather',
     ax=None        # axes to draw in; None: a new figure
 ):  # Figure
     "Mean IoU under each condition as bars, darker the heavier it is; a line where it is in clear weather."
-    kinds = [k for k in dict.fromkeys(k for k, _ in scores) if k != 'clear']
-    strengths = sorted({s for k, s in scores if k != 'clear'})
-    ax, names = _quiet(ax or _figure(None, 3.4, 9).subplots(), title), {s: n for n, s in STRENGTHS.items()}
+    kinds, strengths, clear = _conditions(scores)
+    ax = quiet(ax or figure(None, 3.4, 9).subplots(), 'mean IoU by weather')
     shades = colormaps['Blues'](np.linspace(.35, .9, len(strengths)))
-    for i, (strength, shade) in enumerate(zip(strengths, shades)):
+    for i, (strength, name, shade) in enumerate(zip(strengths, strengths.values(), shades)):
         at = np.arange(len(kinds)) + (i - (len(strengths) - 1)/2)*.8/len(strengths)
-        bars = ax.bar(at, [scores[k, strength].miou for k in kinds], .74/len(strengths), color=shade,
-                      label=names.get(strength, f'{strength:g}'))
+        bars = ax.bar(at, [scores[k, strength].miou for k in kinds], .74/len(strengths), color=shade, label=name)
         ax.bar_label(bars, fmt='%.2f', padding=-11, size=7.5, color='.2' if shade[0] > .5 else 'w')
-    if ('clear', 0.) in scores:
-        clear = scores['clear', 0.].miou
+    if clear is not None:
         ax.axhline(clear, color='.3', lw=1, ls=(0, (4, 3)))
         beside = dict(transform=ax.get_yaxis_transform(), va='center', size=8.5, color='.3')
         ax.text(1.01, clear, f'clear\n{clear:.2f}', **beside)
