@@ -135,14 +135,26 @@ def make_wheels(
     return out
 
 # %% ../nbs/14_kernel_upload.ipynb #7a8ab77d
-def kernel_folder(name) -> Path:  # `name`: a folder, or the name of one in kaggle/, such as train
+def kernel_folder(name) -> Path:  # `name`: a folder, the name of one in kaggle/ (train), or any notebook's path
     "The folder of a kernel."
     ours = Path(cityseg.__file__).parent.parent/'kaggle'
+    if Path(name).suffix == '.ipynb': return _around(Path(name), ours/'train')
     for folder in (Path(name), ours/str(name)):
         if (folder/METADATA).is_file(): return folder
     known = sorted(p.parent.name for p in ours.glob(f'*/{METADATA}'))
     if not known: raise FileNotFoundError(f'no kernels at {ours}: they come with git clone and pip install -e .')
     raise FileNotFoundError(f'{nearest(str(name), known, "kernel")}; or give a folder that holds a {METADATA}')
+
+def _around(notebook, train):
+    "A kernel folder for a notebook: the metadata of train under another title, and train's cells that install cityseg."
+    meta, first = json.loads((train/METADATA).read_text('utf-8')), json.loads((train/'train.ipynb').read_text('utf-8'))
+    last = next(n for n, cell in enumerate(first['cells']) if 'install_missing(' in ''.join(cell['source']))
+    nb, title = json.loads(notebook.read_text('utf-8')), f'cityseg {notebook.stem.replace("_", " ")}'
+    nb['cells'] = [*first['cells'][1:last + 1], *nb['cells']]
+    meta |= dict(id=f'{PLACEHOLDER}/{title.replace(" ", "-").lower()}', title=title, code_file=notebook.name)
+    folder = Path(tempfile.mkdtemp())
+    for file, made in ((METADATA, meta), (notebook.name, nb)): (folder/file).write_text(json.dumps(made), 'utf-8')
+    return folder
 
 def _refuse(faults):
     "Raise one error that names every fault, if there is one."
@@ -150,7 +162,7 @@ def _refuse(faults):
 
 def _owned(name, owner):
     "owner/slug of a kernel: given so, or the name of a folder in kaggle/, whose placeholder `owner()` fills."
-    if '/' in str(name) and not Path(name).is_dir(): return str(name)
+    if '/' in str(name) and not Path(name).exists(): return str(name)
     id = json.loads((kernel_folder(name)/METADATA).read_text('utf-8'))['id']
     return id.replace(PLACEHOLDER, owner()) if PLACEHOLDER in id else id
 
