@@ -116,7 +116,8 @@ def follow_kernel(
         if now[0] not in ('queued', 'running', 'new_script', 'cancel_requested', 'no answer'): break
         seen = now
         time.sleep(every)
-    if now[0] != 'complete': print(f'cityseg kernel logs {name} shows why, cityseg kernel fetch {name} brings what it kept')
+    if now[0] != 'complete':
+        print(f'cityseg kernel logs {name} shows why, cityseg kernel fetch {name} brings what it kept')
     return now
 
 # %% ../nbs/14_kernels.ipynb #0e2ffc79
@@ -151,7 +152,7 @@ def fetch_kernel(
     folder = Path(out)/(id := _owned(name, kaggle_user)).split('/')[1]
     _set_aside(folder, kept := _kept(id))
     if kept:
-        with whole_file(folder/KEPT) as part: part.write_text(json.dumps(kept, indent=1))  # says whose results these will be
+        with whole_file(folder/KEPT) as part: part.write_text(json.dumps(kept, indent=1))  # whose results these are
     for _ in range(2):
         _kaggle('kernels', 'output', id, '-p', str(folder), '--file-pattern', f'^(?!{re.escape(KEPT)}$)', show=True)
         for path in (damaged := _damaged(folder, kept)): path.unlink(missing_ok=True)
