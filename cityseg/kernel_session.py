@@ -92,7 +92,7 @@ def same_data(
     file = Path(out)/'data.txt'
     began = file.read_text('utf-8') if file.exists() else data
     if began != data:
-        raise ValueError(f'this training began on {began}, and here is {data}: attach the same, by cityseg kernel push --data')
+        raise ValueError(f'this training began on {began}, and here is {data}: attach the same (push with --data)')
     with whole_file(file) as part: part.write_text(data, 'utf-8')
 
 # %% ../nbs/14_kernel_session.ipynb #640997a0
