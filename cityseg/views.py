@@ -183,7 +183,8 @@ def looks(
     for scale, mirrored in product(scales, (False, True)[:1 + flip]):
         view = tuple(max(32, round(n*scale)) for n in size)
         part = tuple(map(min, window, view))
-        rows, columns = (window_sides(*side, mirrored and k == 1) for k, side in enumerate(zip(size, view, part, stride)))
+        sides = zip(size, view, part, stride, (False, mirrored))
+        rows, columns = (window_sides(*side) for side in sides)
         found.append(Look(view, mirrored, part, rows, columns))
     return found
 
