@@ -23,30 +23,32 @@ def compiled(
     except RuntimeError: return njit(nogil=True)(loop)   # nowhere to write
 
 # %% ../nbs/02_fast.ipynb #93e528fa
-def _unfilter(raw, above, step):
-    "Undo the filters of PNG rows, uint8 [H,1+W], kind first, to uint8 [H,W]; above: the row before, uint8 [W]."
-    h, w = raw.shape[0], raw.shape[1] - 1
-    out = np.empty((h, w), np.uint8)
+def _unfilter(raw, above, out, step):
+    "Undo the filters of PNG rows, uint8 [h,1+w], kind first, to `out`, uint8 [h,w]; above: the row before, uint8 [w]."
+    h, w = out.shape
+    n = (w + 7)//8*8
+    old, new, change = np.zeros(8 + n, np.uint8), np.zeros(8 + n, np.uint8), np.zeros(n, np.uint8)
+    changes, ones = change.view(np.uint64), np.uint64(0x0101010101010101 if step == 1 else 0x0001000100010001)
+    for x in range(w): old[8+x] = above[x]
     for y in range(h):
-        kind, row, new = raw[y, 0], raw[y, 1:], out[y]
-        if kind == 2: new[:] = row + above
+        kind, row, up, beside = raw[y, 0], raw[y, 1:], old[8:], old[8-step:]     # beside: above left
+        line, left, words = new[8:], new[8-step:], new.view(np.uint64)
+        if kind == 0 or kind == 2:
+            for x in range(w): line[x] = row[x] + (up[x] if kind else 0)
         else:
-            for first in range(step):               # the bytes of a pixel, each for itself
-                a = c = 0                          # left, above left
-                for x in range(first, w, step):
-                    b = np.int64(above[x])
-                    if kind == 0: guess = 0
-                    elif kind == 1: guess = a
-                    elif kind == 3: guess = (a + b) >> 1
-                    elif b == c: guess = a
-                    elif a == c: guess = b
-                    else:
+            for x in range(w): change[x] = row[x] | (up[x] ^ beside[x]) | (kind == 3)
+            for i in range(changes.size):
+                if changes[i] == 0: words[i+1] = (words[i] >> np.uint64(64 - 8*step))*ones
+                else:
+                    for x in range(8*i, min(8*i + 8, w)):
+                        a, b, c = np.int64(left[x]), np.int64(up[x]), np.int64(beside[x])
                         pa, pb, pc = abs(b - c), abs(a - c), abs(a + b - 2*c)
-                        guess = a if pa <= pb and pa <= pc else b if pb <= pc else c
-                    a, c = (row[x] + guess) & 255, b
-                    new[x] = a
-        above = new
-    return out
+                        if kind == 1: guess = a
+                        elif kind == 3: guess = (a + b) >> 1
+                        else: guess = a if pa <= pb and pa <= pc else b if pb <= pc else c
+                        line[x] = row[x] + guess
+        for x in range(w): out[y, x] = line[x]
+        old, new = new, old
 
 # %% ../nbs/02_fast.ipynb #9927415d
 _PLAIN = {(8, 0, 0, 0, 0): '>u1', (8, 3, 0, 0, 0): '>u1', (16, 0, 0, 0, 0): '>u2'}  # bits, mode...: grey or palette
@@ -60,16 +62,17 @@ def _packed(data):
         at = end + 4
     return b''.join(parts)
 
-def _strips(packed, w, h, step, rows):
-    "Pixels of a PNG, strip by strip, uint8 [rows,W*step]; zlib.error if they are damaged, too many or too few."
-    unfilter, stream, above = compiled(_unfilter), zlib.decompressobj(), np.zeros(w*step, np.uint8)
-    for y in range(0, h, rows):
-        n = min(rows, h - y)
-        raw, packed = stream.decompress(packed, n*(1 + w*step)), stream.unconsumed_tail
-        if len(raw) != n*(1 + w*step): raise zlib.error('less than the image')
-        raw = np.frombuffer(raw, np.uint8).reshape(n, -1)
+def _unpack(packed, out, step, rows):
+    "Fill uint8 [H,W*step] with the pixels of a PNG, strip by strip; zlib.error if damaged, too many or too few."
+    unfilter, stream, above = compiled(_unfilter), zlib.decompressobj(), np.zeros(out.shape[1], np.uint8)
+    for y in range(0, len(out), rows):
+        strip = out[y:y+rows]
+        size = len(strip)*(1 + len(above))
+        raw, packed = stream.decompress(packed, size), stream.unconsumed_tail
+        if len(raw) != size: raise zlib.error('less than the image')
+        raw = np.frombuffer(raw, np.uint8).reshape(len(strip), -1)
         if raw[:, 0].max() > 4: raise zlib.error('no such filter')
-        yield (strip := unfilter(raw, above, step))
+        unfilter(raw, above, strip, step)
         above = strip[-1]
     if stream.decompress(packed, 1) or not stream.eof: raise zlib.error('more than the image')  # eof: the checksum fits
 
@@ -80,6 +83,8 @@ def decode_png(
     "The ids of a plain PNG: one channel of 8 or 16 bits, or the indices of a palette."
     (w, h), kind = (int.from_bytes(data[i:i+4], 'big') for i in (16, 20)), _PLAIN.get(tuple(data[24:29]))
     if not (kind and 0 < w*h < 1 << 28 and data[:8] == b'\x89PNG\r\n\x1a\n' and compiled(_unfilter)): return None
-    strips = _strips(_packed(data), w, h, int(kind[2]), rows)
-    try: return np.concatenate([strip.view(kind).astype(kind[1:]) for strip in strips])
+    step = int(kind[2])
+    pixels = np.empty((h, w*step), np.uint8)
+    try: _unpack(_packed(data), pixels, step, rows)
     except zlib.error: return None
+    return pixels.view(kind).astype(kind[1:], copy=False)

@@ -11,7 +11,6 @@ import csv, json, os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-import cv2
 import numpy as np
 import torch
 from tqdm.auto import tqdm
@@ -32,8 +31,8 @@ def _bincount(pred, label, n):
     pairs = label.clamp(max=n).to(torch.int32).mul_(n + 1).add_(pred.clamp(max=n))
     return torch.bincount(pairs.flatten(), minlength=(n + 1)**2).view(n + 1, n + 1)[:n]
 
-def _add_words(pred, label, counts):
-    "Add the pairs of two images, as uint64 [n] of eight pixels each, to int64 [256,256]."
+def _add_words(pred, label, counts, n):
+    "Add the pairs of two images, as uint64 [k] of eight pixels each, to int64 [n+1,n+1]; n: uint64."
     low, ones = np.uint64(255), np.uint64(0x0101010101010101)
     p0 = l0 = np.uint64(0)
     run = 0                                    # pixels of the pair (l0, p0) that aren't counted yet
@@ -41,22 +40,31 @@ def _add_words(pred, label, counts):
         p, l = pred[i], label[i]
         if p == p0 and l == l0: run += 8
         elif p == (p & low)*ones and l == (l & low)*ones:   # eight equal pixels
-            counts[l0 & low, p0 & low] += run
+            counts[min(l0 & low, n), min(p0 & low, n)] += run
             p0, l0, run = p, l, 8
         else:
-            for shift in range(0, 64, 8): counts[(l >> np.uint64(shift)) & low, (p >> np.uint64(shift)) & low] += 1
-    counts[l0 & low, p0 & low] += run
+            for shift in range(0, 64, 8):
+                counts[min((l >> np.uint64(shift)) & low, n), min((p >> np.uint64(shift)) & low, n)] += 1
+    counts[min(l0 & low, n), min(p0 & low, n)] += run
 
-def _histogram(pred, label, n, piece=1 << 24):
+def _runs(a, b):
+    "Where runs of equal pairs begin in two flat images, and how long they are: int64 [r] each."
+    change = np.ones(a.size, bool)
+    np.not_equal(a[1:], a[:-1], out=change[1:])
+    change[1:] |= b[1:] != b[:-1]
+    starts = np.flatnonzero(change)
+    return starts, np.diff(starts, append=a.size)
+
+def _histogram(pred, label, n):
     "Pairs of uint8 tensors counted on the CPU: int64 [n, n+1]."
-    pred, label, counts, at = pred.numpy().ravel(), label.numpy().ravel(), np.zeros((256, 256), np.int64), 0
+    pred, label, counts = pred.numpy().ravel(), label.numpy().ravel(), np.zeros((n + 1, n + 1), np.int64)
     if add_words := fast.compiled(_add_words):
-        at = len(pred) - len(pred) % 8
-        add_words(pred[:at].view(np.uint64), label[:at].view(np.uint64), counts)
-    for i in range(at, len(pred), piece):
-        images = [label[i:i+piece], pred[i:i+piece]]
-        counts += cv2.calcHist(images, [0, 1], None, [256, 256], [0, 256, 0, 256]).astype(np.int64)
-    return torch.from_numpy(np.c_[counts[:n, :n], counts[:n, n:].sum(1)])
+        at = len(pred)//8*8
+        add_words(pred[:at].view(np.uint64), label[:at].view(np.uint64), counts, np.uint64(n))
+        pred, label = pred[at:], label[at:]
+    starts, lengths = _runs(pred, label)
+    np.add.at(counts, (np.minimum(label[starts], n), np.minimum(pred[starts], n)), lengths)
+    return torch.from_numpy(counts[:n])
 
 def count_pairs(
     pred,   # predicted classes: integer tensor (any device) or array, any shape
@@ -134,32 +142,20 @@ _SIZE = np.array([AVERAGE_SIZE.get(name, np.nan) for name in _NAMES])
 _HAS = np.r_[_SCORED & ~np.isnan(_SIZE), np.isin(_CATEGORIES, ['human', 'vehicle'])]  # bool [42]: groups with an iIoU
 
 # %% ../nbs/08_metrics.ipynb #eb269b6b
-def _count_runs(numbers, pred, seen):
-    "`count_instances` of flat images, run by run; seen: bool [34000], all False."
-    for i in range(numbers.size): seen[numbers[i]] = True
-    found, row = np.flatnonzero(seen), np.zeros(seen.size, np.int64)
-    row[found] = np.arange(found.size)
-    met, start = np.zeros((found.size, 34), np.int64), 0
-    for i in range(1, numbers.size + 1):
-        if i == numbers.size or numbers[i] != numbers[start] or pred[i] != pred[start]:
-            met[row[numbers[start]], pred[start]] += i - start
-            start = i
-    return found, met
-
 def count_instances(
     pred: np.ndarray,    # predicted labelIds, uint8 [H,W], 0..33
     numbers: np.ndarray  # instanceIds uint16 [H,W], 0..33999; labelIds will do as well
 ) -> tuple:              # the k numbers that occur, rising, int64 [k]; their pixels by predicted labelId, int64 [k,34]
     "How often each instance met each predicted labelId."
     if pred.shape != numbers.shape: raise ValueError(f'shapes differ: {pred.shape} and {numbers.shape}')
-    for ids, highest in (pred, 33), (numbers, INSTANCES):    # compiled code wouldn't notice
+    starts, lengths = _runs(numbers.ravel(), pred.ravel())
+    pred, numbers = pred.ravel()[starts], numbers.ravel()[starts]
+    for ids, highest in (pred, 33), (numbers, INSTANCES):
         if ids.dtype.kind != 'u' or ids.max(initial=0) > highest:
             raise ValueError(f'unsigned integers up to {highest} wanted, got {ids.dtype} up to {ids.max()}')
-    if count_runs := fast.compiled(_count_runs):
-        return count_runs(numbers.ravel(), pred.ravel(), np.zeros(INSTANCES + 1, bool))
-    pairs = numbers.astype(np.int32)*34 + pred
-    met = np.bincount(pairs.ravel(), minlength=34*(INSTANCES + 1)).reshape(-1, 34)
-    return (found := np.flatnonzero(met.any(1))), met[found]
+    found = np.unique(numbers)
+    met = np.bincount(np.searchsorted(found, numbers)*34 + pred, lengths, 34*len(found))
+    return found.astype(np.int64), met.reshape(-1, 34).astype(np.int64)
 
 # %% ../nbs/08_metrics.ipynb #3e953468
 def instance_hits(
