@@ -100,8 +100,10 @@ def check():
     "Every fault of the house that nbdev does not look for."
     faults = [] if (ROOT/'README.md').read_text(encoding='utf-8') == readme_text() else [
         'README.md differs from nbs/index.ipynb: run `python .ci/house.py readme`']
+    index = (ROOT/'nbs'/'index.ipynb').read_text(encoding='utf-8')
     for path in NBS:
         text = path.read_text(encoding='utf-8')
+        if path.stem != 'index' and f']({path.name})' not in index: faults.append(f'{path.name}: not told of in nbs/index.ipynb')
         if len(text) > 700_000: faults.append(f'{path.name}: {len(text)/1e3:.0f} kB; keep outputs under 500 kB of pictures')
         if 'widget-view+json' in text: faults.append(f'{path.name}: live widget state in an output')
         if re.search(r'"[^"]*(/home/|/root/|/tmp/|/work/)', text): faults.append(f'{path.name}: an absolute path')
