@@ -87,6 +87,7 @@ def build(
         model = smp.create_model(run.architecture, run.encoder, encoder_weights=name, classes=N_CLASSES,
                                  **_decoder(run))
         mean, std = normalisation(run.encoder, run.encoder_weights)
+    except KeyError as e: raise ValueError(f'encoder weights: {e.args[0]}; or none, or a file') from None
     except (OSError, RuntimeError) as e:
         if name is None or not _is_offline(e): raise
         raise OSError(f'the weights {run.encoder_weights!r} of encoder {run.encoder!r} could not be fetched '

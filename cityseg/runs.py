@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['load_checkpoint', 'keep_going', 'read_history', 'validations', 'machine_facts', 'Log', 'show_run', 'Live', 'compare',
-           'show_runs', 'write_report']
+           'show_runs', 'duration', 'write_report']
 
 # %% ../nbs/10_runs.ipynb #a0e02bfd
 import html
@@ -171,6 +171,14 @@ def show_runs(folders):  # Figure
     return show_iou({Path(f).name: [_best(f)[0]['iou'].get(n, np.nan) for n in CLASS_NAMES] for f in folders})
 
 # %% ../nbs/10_runs.ipynb #5805ec50
+def duration(
+    seconds: float  # 0 or more
+) -> str:
+    "A time as a person says it."
+    minutes = round(seconds/60)
+    if minutes < 1: return f'{seconds:.0f} seconds'
+    return f'{minutes} minutes' if minutes < 120 else f'{minutes/60:.1f} hours'
+
 def _picture(data, kind='jpeg'): return f'<img src="{data_uri(data, f"image/{kind}")}">'
 
 def _figure(figure):
@@ -204,7 +212,7 @@ def write_report(
     changed = {k: new for k, (_, new) in differences(run).items()}
     facts = json.loads((out/'machine.json').read_text()) if (out/'machine.json').exists() else {}
     body = [f'<h1>{name}</h1><p class="big">mean IoU {best["miou"]:.4f}</p><p>at iteration '
-            f'{best["iteration"]:,}; trained to {last["iteration"]:,} in {last.get("seconds", 0)/3600:.2f} hours</p>',
+            f'{best["iteration"]:,}; trained to {last["iteration"]:,} in {duration(last.get("seconds", 0))}</p>',
             _figure(show_run(out)), '<h2>Classes at the best validation</h2>', _figure(show_iou({out.resolve().name: iou}))]
     body += [f'<h2>{what.capitalize()}</h2><p>image, ground truth, prediction, errors</p>{_picture(path.read_bytes())}'
              for what, path in pictures.items() if path.exists()]

@@ -16,6 +16,7 @@ import torch
 import torch.distributed as dist
 from .config import Run
 from .model import amp_dtype, pick_device
+from .runs import duration
 
 # %% ../nbs/10_session.ipynb #3c8b204f
 class Machine:
@@ -82,7 +83,7 @@ def forecast(
 def as_sentence(f, total):
     "A forecast as a sentence."
     end = time.strftime('%H:%M', time.localtime(time.time() + f.seconds))
-    if not f.sessions: return f'at this pace all {total:,} iterations are done at {end}, in {f.seconds/3600:.1f} hours'
+    if not f.sessions: return f'at this pace all {total:,} iterations are done at {end}, in {duration(f.seconds)}'
     return (f'at this pace this session ends at {end} after iteration {f.iteration:,} of {total:,}; '
             f'{f.sessions} more with --resume complete the run')
 

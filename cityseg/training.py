@@ -130,7 +130,9 @@ def _set_out(run, root, out, resume, say):
     criterion = Loss(run.loss, run.label_smoothing, rarity() if run.class_weights else None).to(machine.device)
     windows = Windows(train, run)
     rows = preflight(state, criterion, train, val, windows, out)
-    if machine.rank == 0: say('\n'.join(map(str, rows)))
+    left = total - state.iteration
+    plan = f'{left:,} iterations of {run.batch_size} windows: {left*run.batch_size/len(train):.1f} epochs of {len(train):,} frames'
+    if machine.rank == 0: say('\n'.join([*map(str, rows), plan]))
     if wrong := [r for r in rows if r.remedy]:
         raise RuntimeError('; '.join(f'{r.what}: {r.remedy}' for r in wrong))
     log = Log(out, state.iteration, machine.device) if machine.rank == 0 else None
@@ -143,7 +145,7 @@ def fit(
     root,                  # a Cityscapes root (path or `Root`) or a store
     out,                   # the run folder
     resume: bool = False,  # go on from `out/last.pt` if it is there
-    say=lambda text: None  # where the preflight's table and the forecast go, such as print
+    say=lambda text: None  # where the preflight's table, the plan and the forecast go, such as print
 ) -> dict:                 # the last validation's row of history.jsonl
     "Train, validate and save until the run is complete or its hours are over."
     begin, out = time.time(), Path(out)
