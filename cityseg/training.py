@@ -29,7 +29,7 @@ from .prediction import Predictor
 from .runs import Live, Log, keep_going, read_history, validations, write_report
 from .sampling import Windows, loader, whole_frames
 from .session import Interruptible, Machine, as_sentence, forecast
-from .state import State, preflight, step
+from .state import State, check_device, preflight, step
 from .store import frames
 from .visualization import error_map, overlay, shrink, side_by_side
 
@@ -121,8 +121,9 @@ def _row(state, losses, seconds, rate):
 # %% ../nbs/10_training.ipynb #129db4f6
 def _set_out(run, root, out, resume, say):
     "State, log (rank 0 only), validation frames, total iterations, and an iterator over the remaining batches."
-    train, val = packed(run, frames(root, 'train'), frames(root, 'val'))
     machine = Machine(run.amp)
+    check_device(machine)                                    # before minutes are spent on packing
+    train, val = packed(run, frames(root, 'train'), frames(root, 'val'))
     found = _open(run, out, resume) if machine.rank == 0 else (out/'last.pt').exists()
     state, total = State(run, machine), total_iterations(run, len(train))
     if found: state.restore(out/'last.pt')
