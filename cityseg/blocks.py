@@ -51,7 +51,8 @@ class Blocks:
         "Errors while reading say which file, and what to do."
         try: yield
         except (OSError, RuntimeError, ValueError) as e:
-            raise DataError(self.path, 'is missing or damaged', 'delete it and pack again: only this frame is redone') from e
+            remedy = 'delete it and pack again: only this frame is redone'
+            raise DataError(self.path, 'is missing or damaged', remedy) from e
 
     def _read(self, first, last, *part):
         "A rectangle of the planes from `first` to before `last`, uint8 [planes,h,w]."
