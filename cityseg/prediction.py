@@ -77,7 +77,8 @@ class Network:
         "Logits [B,19,n,m] of a batch, or None when memory ran out; the batch is smaller then."
         try:
             with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
-                logits = forward(self.model, torch.cat(windows)).float().contiguous()
+                x = torch.cat(windows) if len(windows) > 1 else windows[0]    # no copy of a lone one
+                logits = forward(self.model, x).float().contiguous()
         except RuntimeError as e:
             if not _out_of_memory(e): raise
             _halve(self, windows)

@@ -191,7 +191,7 @@ def looks(
 # %% ../nbs/09_views.ipynb #66337fe1
 def _cut(x, size, rows, columns):
     "A window, by slices, of an image [1,C,h,w] as it would be enlarged to a size."
-    if tuple(x.shape[-2:]) == size: return x[..., rows, columns]
+    if tuple(x.shape[-2:]) == size: return x[..., rows, columns].contiguous(memory_format=torch.channels_last)
     places = (torch.arange(float(s.start), float(s.stop)) for s in (rows, columns))
     view = View(x[0], *(taps(*side, False) for side in zip(places, x.shape[-2:], size)))
     part = torch.cat([view.strip(s) for s in strips(rows.stop - rows.start)], 1)
