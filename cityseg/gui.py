@@ -15,7 +15,9 @@ from .glance import Look, RAMP, SORTS
 from .labels import CLASSES
 
 # %% ../nbs/13_gui.ipynb #13a013f3
-def percent(v): return '-' if np.isnan(v) else f'{100*v:.1f}'
+def percent(v):  # IoU, 0..1 or NaN
+    "A share in hundredths, '-' for none."
+    return '-' if np.isnan(v) else f'{100*v:.1f}'
 
 def _signed(v): return '' if np.isnan(v) else f'<span class="{"up" if v >= 0 else "down"}">{100*v:+.1f}</span>'
 

@@ -53,9 +53,13 @@ def rect(*axes):
     for i, v in enumerate(values): out[:, i] = v
     return out.reshape(-1, 3, 4).swapaxes(1, 2)
 
-def panel(color, *axes, glow=False): return make_part(rect(*axes), color, False, glow)
+def panel(color, *axes, glow=False):
+    "A rectangle of one colour, as a part; axes as `rect` takes them."
+    return make_part(rect(*axes), color, False, glow)
 
-def poly(*points): return np.array([points], float)
+def poly(*points):
+    "A polygon of points, float [1,n,k]."
+    return np.array([points], float)
 
 def box(x, y, z, color):
     "The three faces of a box that the camera can see; x in any order."

@@ -25,7 +25,9 @@ TOWNS = dict(  # weather, leaves, share of conifers
     weidenau=('clear', (112, 130, 78), .2), erlenbach=('clear', (90, 124, 56), .2), tannhof=('dusk', (72, 106, 66), .5))
 
 # %% ../nbs/02_scenery.ipynb #dd50787e
-def rgb(text, n=3): return np.array(text.split(), float).reshape(-1, n)
+def rgb(text, n=3):
+    "Numbers written in a row, as rows of n: float [k,n]."
+    return np.array(text.split(), float).reshape(-1, n)
 
 _WALLS = rgb('222 205 172 196 120 92 206 204 198 226 196 112 158 172 184 232 226 214 206 158 130 170 92 76 '
               '176 186 160 214 178 160 140 128 118 126 140 152')
