@@ -86,6 +86,7 @@ def _update(state):
         f'50 steps in a row without a finite gradient, up to iteration {state.iteration}: try a lower --learning-rate, '
         'or --amp no; the last checkpoint is kept')
 
+# %% ../nbs/10_state.ipynb #8f8826f3
 def step(
     state: State,   # is changed
     model,          # the model as it is trained (parallel)

@@ -49,6 +49,7 @@ def _panel(seen):
     same = [r for r in rows if r.shape == rows[0].shape]
     return np.concatenate(same) if same else None
 
+# %% ../nbs/10_training.ipynb #ce7643ba
 def validate(
     model: torch.nn.Module,  # what is evaluated
     val: list,               # labelled `Frame`s
@@ -93,6 +94,7 @@ def _open(run, out, resume):
         with whole_file(out/'run.json') as part: part.write_text(json.dumps(run.to_dict(), indent=1))
     return found
 
+# %% ../nbs/10_training.ipynb #4e555d0c
 def _validation(state, val, log, row):
     "Validate, log, keep the best and the last."
     confusion, pictures = validate(state.average, val, state.machine, state.run.workers)
@@ -140,6 +142,16 @@ def _set_out(run, root, out, resume, say):
     batches = iter(loader(windows, total, state.iteration, machine.rank, machine.world))
     return state, criterion, log, val, total, batches
 
+# %% ../nbs/10_training.ipynb #62464994
+def _arrive(state, log, out, asked, say):
+    "The end of a session: a checkpoint if it was interrupted, the report; the last validation's row."
+    if log and asked:
+        state.save(out/'last.pt')
+        say(f'stopped at iteration {state.iteration:,}; go on with --resume (resume=True)')
+    if log and validations(out):
+        with keep_going('report.html'): write_report(out)
+    return (validations(out) or [{}])[-1]
+
 # %% ../nbs/10_training.ipynb #ca307a28
 def fit(
     run: Run,              # the experiment
@@ -181,15 +193,6 @@ def fit(
             bar.set_postfix(loss=f'{row["loss"] or float("nan"):.3f}', miou=f'{state.best:.3f}')
             losses, since = [], time.time()
     return _arrive(state, log, out, asked, say)
-
-def _arrive(state, log, out, asked, say):
-    "The end of a session: a checkpoint if it was interrupted, the report; the last validation's row."
-    if log and asked:
-        state.save(out/'last.pt')
-        say(f'stopped at iteration {state.iteration:,}; go on with --resume (resume=True)')
-    if log and validations(out):
-        with keep_going('report.html'): write_report(out)
-    return (validations(out) or [{}])[-1]
 
 # %% ../nbs/10_training.ipynb #1faea14d
 _RANK = """import json, os, sys
