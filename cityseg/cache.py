@@ -12,13 +12,14 @@ from pathlib import Path
 from PIL import Image
 from .config import Run
 from .data import DataError
+from .place import where
 from .store import Packed, Store, disk_needed, missing, pack
 
 # %% ../nbs/05_cache.ipynb #62a759b6
 def cache_place() -> Path:
     "The folder for stores that nobody named."
     if place := os.environ.get('CITYSEG_CACHE'): return Path(place)
-    if Path('/kaggle/working').is_dir(): return Path('/kaggle/tmp')/'cityseg'
+    if (here := where()).kind != 'home': return here.scratch
     return Path(os.environ.get('XDG_CACHE_HOME') or Path.home()/'.cache')/'cityseg'
 
 def cached_store(frames: list) -> Path:  # a folder; it need not exist yet
