@@ -47,6 +47,7 @@ def _add_words(pred, label, counts, n):
                 counts[min((l >> np.uint64(shift)) & low, n), min((p >> np.uint64(shift)) & low, n)] += 1
     counts[min(l0 & low, n), min(p0 & low, n)] += run
 
+# %% ../nbs/08_metrics.ipynb #fa988440
 def _runs(a, b):
     "Where runs of equal pairs begin in two flat images, and how long they are: int64 [r] each."
     change = np.ones(a.size, bool)
@@ -66,6 +67,7 @@ def _histogram(pred, label, n):
     np.add.at(counts, (np.minimum(label[starts], n), np.minimum(pred[starts], n)), lengths)
     return torch.from_numpy(counts[:n])
 
+# %% ../nbs/08_metrics.ipynb #c74b9cfe
 def count_pairs(
     pred,   # predicted classes: integer tensor (any device) or array, any shape
     label,  # true classes, same shape; whatever is outside 0..n-1 is void and ignored
