@@ -24,7 +24,7 @@ class Machine:
     def __init__(self, amp: str = 'auto'):  # mixed precision: auto, fp16, bf16, no
         env = os.environ
         self.rank, self.world = int(env.get('RANK', 0)), int(env.get('WORLD_SIZE', 1))
-        self.device = pick_device()
+        self.device = pick_device(say=lambda text: None)     # what a training says of it: see `check_device`
         if self.device.type == 'cuda':
             self.device = torch.device('cuda', int(env.get('LOCAL_RANK', 0)))
             torch.cuda.set_device(self.device)
