@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from math import gcd
 import cv2
 import numpy as np
-from .data import DataError
+from .files import DataError
 
 # %% ../nbs/05_blocks.ipynb #1ef48836
 def _blosc2():

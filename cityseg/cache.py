@@ -11,7 +11,7 @@ from hashlib import sha1
 from pathlib import Path
 from PIL import Image
 from .config import Run
-from .data import DataError
+from .files import DataError
 from .place import where
 from .store import Packed, Store, disk_needed, missing, pack
 

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 import cityseg
 from .config import nearest, whole_file
-from .data import Fault, Remark
+from .files import Fault, Remark
 from .kernel_session import _name, _requirements
 
 # %% ../nbs/14_kernel_upload.ipynb #98bcf685

@@ -16,7 +16,8 @@ import torch
 from tqdm.auto import tqdm
 from . import fast
 from .config import whole_file
-from .data import DataError, INSTANCES, find_predictions, frames, read_ids, read_label_ids
+from .data import find_predictions, frames, read_label_ids
+from .files import DataError, INSTANCES, read_ids
 from .labels import CLASS_NAMES, LABELS
 
 # %% ../nbs/08_metrics.ipynb #dd22a669

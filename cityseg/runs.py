@@ -21,7 +21,8 @@ import numpy as np
 import torch
 from .config import Run, differences, whole_file
 from .labels import CLASS_NAMES
-from .visualization import data_uri, jpeg, show_history, show_iou
+from .pictures import data_uri, jpeg
+from .visualization import show_history, show_iou
 
 # %% ../nbs/10_runs.ipynb #46454f21
 def load_checkpoint(

@@ -17,7 +17,8 @@ from tqdm.auto import tqdm
 from . import data
 from .blocks import Blocks, class_points, encode, rectangle
 from .config import whole_file
-from .data import DataError, Fault, Frame, Root
+from .data import Frame, Root
+from .files import DataError, Fault
 
 # %% ../nbs/05_store.ipynb #d684b6a7
 MANIFEST, FORMAT = 'manifest.json', 'cityseg store 2'

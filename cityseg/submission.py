@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 from .config import whole_file
-from .data import DataError, FRAME_NAME, Fault, Remark, find_predictions, members, read_ids, read_prediction
+from .data import FRAME_NAME, find_predictions, read_prediction
+from .files import DataError, Fault, Remark, members, read_ids
 from .labels import CLASSES, N_CLASSES, to_label_ids
 from .prediction import predict_frames, share, threaded
 

@@ -25,13 +25,13 @@ from .labels import CLASS_NAMES
 from .metrics import Confusion
 from .model import Loss, rarity, save
 from .optimization import learning_rate
+from .pictures import error_map, overlay, shrink, side_by_side
 from .prediction import Predictor
 from .runs import Live, Log, keep_going, read_history, validations, write_report
 from .sampling import Windows, loader, whole_frames
 from .session import Interruptible, Machine, as_sentence, forecast
 from .state import State, check_device, preflight, step
 from .store import frames
-from .visualization import error_map, overlay, shrink, side_by_side
 
 # %% ../nbs/10_training.ipynb #fb91e1a5
 class _Seen(NamedTuple):
