@@ -48,6 +48,7 @@ def _sentence(error):
     known = isinstance(error, (ValueError, OSError, RuntimeError, ArithmeticError)) and str(error)
     return known or f'{type(error).__name__}: {error} (unexpected; --debug shows where)'
 
+# %% ../nbs/15_cli.ipynb #15b3ffe9
 def main(
     argv: list = None  # arguments; default: those of the process
 ) -> int:              # exit status: 0 done, 1 not done, 2 wrong usage

@@ -185,6 +185,7 @@ def _attempt(faults, make, *given, instead=None):
     except Exception as e: faults.append(str(e))
     return instead
 
+# %% ../nbs/13_inspector.ipynb #ef33bc88
 class Inspector(_Browser):
     "Frames, their ground truth and predictions, in a live notebook."
     def __init__(self,

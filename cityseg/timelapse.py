@@ -194,6 +194,7 @@ def _check(frames, predictions, fps, view, weather, smooth, confidence):
     if missing := [f.name for f in frames if ready and f.name not in predictions]:
         raise ValueError(f'no prediction for {len(missing)} of {len(frames)} frames, first {missing[0]}')
 
+# %% ../nbs/12_timelapse.ipynb #b8a3de1c
 def timelapse(
     frames,                  # folder of pictures, or sequence of `Frame`s or paths; all of one size
     predictions,             # folder of labelId PNGs, {frame name: Path}, or a function image -> trainIds uint8 [H,W]

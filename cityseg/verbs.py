@@ -109,6 +109,7 @@ class Predict:
         mine = f' (this process; {len(listed)} in all)' if len(done) < len(listed) else ''
         print(f'{len(done)} predictions in {self.out}{mine}')
 
+# %% ../nbs/14_verbs.ipynb #2712e49f
 @dataclass
 class Evaluate:
     "Score predictions exactly as the official evaluator does."
@@ -126,6 +127,7 @@ class Evaluate:
         if self.json: scores.write_json(self.json)
         if self.frames: scores.write_frames(self.frames)
 
+# %% ../nbs/14_verbs.ipynb #5b1cce99
 @dataclass
 class Submit:
     "Zip predictions for the benchmark; or, with --check, say what its server would refuse."
