@@ -63,8 +63,8 @@ def _notebook_faults(path):
     text, kernel = json.dumps(nb), nb.get('metadata', {}).get('kernelspec', {}).get('name')
     if not kernel: yield 'has no metadata.kernelspec.name', 'choose a kernel in Jupyter and save it again'
     if len(text) > 1e6: yield f'holds {len(text)/1e6:.1f} MB of code', 'Kaggle takes 1 MB; move data out of it'
-    aboard = re.search("WHEEL, CODE = '[^']+', '([^']*)'", text)
-    if aboard and base64.b64decode(aboard[1]) != _wheel()[1]: yield 'carries an older cityseg', 'build it again'
+    aboard = re.search(r"WHEEL, CODE = '[^']+\.whl', '([^']*)'", text)
+    if aboard and aboard[1] != base64.b64encode(_wheel()[1]).decode(): yield 'carries an older cityseg', 'build it again'
 
 # %% ../nbs/14_kernel_upload.ipynb #734c586e
 def check_kernel(folder) -> list:  # of `Fault`; empty when all is well
@@ -169,7 +169,7 @@ def _owned(name, owner):
 def _filled(path, line):
     "The notebook at `path` with `line` in the place of `_SLOT`, in a cell whose code Kaggle doesn't show."
     nb = json.loads(path.read_text('utf-8'))
-    slots = [cell for cell in nb['cells'] if _SLOT in ''.join(cell['source'])]
+    slots = [cell for cell in nb['cells'] if any(l.startswith(_SLOT) for l in ''.join(cell['source']).splitlines())]
     if len(slots) != 1: raise ValueError(f'{path.name}: write {_SLOT} in one cell, as in kaggle/train')
     slots[0]['source'] = ''.join(slots[0]['source']).replace(_SLOT, line)
     slots[0]['metadata'] |= {'_kg_hide-input': True, 'jupyter': {'source_hidden': True}}
