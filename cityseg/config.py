@@ -163,7 +163,7 @@ RECIPES = {
     'demo': _DEMO,
     'cpu': _DEMO,
     'quick': Run(encoder='resnet18', class_weights=True, crop_size=(512, 512), scale_range=(1., 1.), augmentation=0.,
-                 batch_size=16, iterations=2000, learning_rate=2e-3, encoder_rate=.5, warmup=50, ema=.99, validate_every=500),
+                 batch_size=16, iterations=2000, learning_rate=2e-3, encoder_rate=.5, warmup=50, ema=0., validate_every=500),
     'seed': Run(encoder='efficientnet-b4', crop_size=(512, 512), scale_range=(1., 1.), augmentation=0., epochs=50,
                 optimizer='adam', learning_rate=5e-4, encoder_rate=1., weight_decay=0., schedule='cosine', warmup=0,
                 clip=0., ema=0.),
