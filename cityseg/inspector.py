@@ -127,6 +127,15 @@ class _Viewer(_Screen):
             for c in self.w.chips: c.value = on
         self._paint()
 
+    def save(self):
+        "Save the picture as it is shown."
+        if self.now is None: return
+        path = self.out/f'{self.name}_{self.view.replace(" ", "_")}.png'
+        try:
+            with whole_file(path) as part: part.write_bytes(cv2.imencode('.png', self.picture[..., ::-1])[1].tobytes())
+            self._say(f'saved {path.name}')
+        except OSError as e: self._say(f'{path.name} is not saved: {e.strerror}; name a folder to write to with out=')
+
 # %% ../nbs/13_inspector.ipynb #2d311352
 class _Browser(_Viewer):
     "The list of frames."
@@ -229,12 +238,3 @@ class Inspector(_Browser):
         try: self.notes = keep_note(self.notes_file, self.name, change.new)
         except (OSError, ValueError) as e: return self._say(f'the note is not kept: {e}; name a file with notes=')
         self._list()
-
-    def save(self):
-        "Save the picture as it is shown."
-        if self.now is None: return
-        path = self.out/f'{self.name}_{self.view.replace(" ", "_")}.png'
-        try:
-            with whole_file(path) as part: part.write_bytes(cv2.imencode('.png', self.picture[..., ::-1])[1].tobytes())
-            self._say(f'saved {path.name}')
-        except OSError as e: self._say(f'{path.name} is not saved: {e.strerror}; name a folder to write to with out=')

@@ -11,10 +11,10 @@ from itertools import count
 from pathlib import Path
 from .config import whole_file
 from .kernel_session import KEPT, find_run, install_missing, note_kept, pick_up, same_data
-from .place import Place, where
 from .kernel_session import _sha1
 from .kernel_upload import check_code, check_kernel, kernel_folder, build_kernel, make_wheels
 from .kernel_upload import METADATA, PLACEHOLDER, SHAPES, _owned
+from .place import Place, where
 
 # %% ../nbs/14_kernels.ipynb #3a43f808
 _REMEDIES = {  # what the client or the server says (a pattern) -> what to do

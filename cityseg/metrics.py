@@ -173,6 +173,13 @@ def instance_hits(
     hits = (np.tile(met, (2, 1)) * _KIN.T[groups]).sum(1)
     return groups, np.c_[hits, size - hits] * (np.tile(_SIZE[ids], 2) / size)[:, None]
 
+# %% ../nbs/08_metrics.ipynb #2caa2e0e
+def _table(title, iou, iiou, names):
+    "Two kinds of scores as lines, and their means."
+    def row(name, *scores): return f'{name:<14}' + ''.join(f'{s:9.4f}' if s == s else f'{"-":>9}' for s in scores)
+    return [f'{title:<14}      IoU     iIoU', *(row(k, iou[k], iiou[k]) for k in names),
+            row('mean', mean_iou(iou.values()), mean_iou(iiou.values()))]
+
 # %% ../nbs/08_metrics.ipynb #4665595e
 @dataclass(frozen=True)
 class Scores:
@@ -214,12 +221,9 @@ class Scores:
         return Path(path)
 
     def __str__(self):
-        row = lambda name, *scores: f'{name:<14}' + ''.join(f'{s:9.4f}' if s == s else f'{"-":>9}' for s in scores)
-        part = lambda title, a, b, keep: [f'{title:<14}      IoU     iIoU', *(row(k, a[k], b[k]) for k in keep),
-                                          row('mean', mean_iou(a.values()), mean_iou(b.values()))]
         worst = sorted(self.frame_mious.items(), key=lambda item: item[1])[:3]
-        return '\n'.join([*part('class', self.iou, self.iiou, CLASS_NAMES), '',
-                          *part('category', self.category_iou, self.category_iiou, _CATEGORIES[1:]), '',
+        return '\n'.join([*_table('class', self.iou, self.iiou, CLASS_NAMES), '',
+                          *_table('category', self.category_iou, self.category_iiou, _CATEGORIES[1:]), '',
                           f'worst of {len(self.frames)} frames', *(f'{iou:.4f} {name}' for name, iou in worst)])
 
 # %% ../nbs/08_metrics.ipynb #b59650c0

@@ -240,17 +240,13 @@ def load(
     return model.eval()
 
 # %% ../nbs/07_model.ipynb #42cdfd82
-def pick_device(
-    say=print  # where a word about a GPU of no use goes
-) -> torch.device:
-    "The GPU if there is one that this torch can use, else the CPU."
+def pick_device() -> torch.device:
+    "The GPU of this process (under torchrun each has its own), if there is one that this torch can use; else the CPU."
     if torch.cuda.is_available():
         major, minor = torch.cuda.get_device_capability()
         if any(int(a.split('_')[1][:-1]) == major and int(a.split('_')[1][-1]) <= minor
                for a in torch.cuda.get_arch_list() if a.startswith('sm_') and a[3:].isdigit()):
-            return torch.device('cuda')
-        say(f'This torch has no kernels for {torch.cuda.get_device_name()} (sm_{major}{minor}): using the CPU. '
-            'On Kaggle, choose the accelerator "GPU T4 x2".')
+            return torch.device('cuda', int(os.environ.get('LOCAL_RANK', 0)))
     return torch.device('mps' if torch.backends.mps.is_available() else 'cpu')
 
 def amp_dtype(

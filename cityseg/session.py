@@ -24,14 +24,15 @@ class Machine:
     def __init__(self, amp: str = 'auto'):  # mixed precision: auto, fp16, bf16, no
         env = os.environ
         self.rank, self.world = int(env.get('RANK', 0)), int(env.get('WORLD_SIZE', 1))
-        self.device = pick_device(say=lambda text: None)     # what a training says of it: see `check_device`
+        self.device = pick_device()
         if self.device.type == 'cuda':
-            self.device = torch.device('cuda', int(env.get('LOCAL_RANK', 0)))
             torch.cuda.set_device(self.device)
+            torch.backends.cudnn.benchmark = True   # all windows are of one size: the fastest convolutions are worth a search
         if self.world > 1 and not dist.is_initialized():
             dist.init_process_group('nccl' if self.device.type == 'cuda' else 'gloo')
         self.amp, self.dtype = amp, amp_dtype(amp, self.device)
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
+        # float16 needs it; otherwise powers of two change nothing, and a step that is not finite is left out without a word to the CPU
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.device.type == 'cuda')
 
     def autocast(self):
         "Mixed precision for the forward pass."

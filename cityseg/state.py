@@ -16,7 +16,7 @@ import torch
 from .config import Run, whole_file
 from .labels import VOID
 from .model import build
-from .optimization import optimizer, share_batch_norm, update_average
+from .optimization import counterparts, optimizer, share_batch_norm, update_average
 from .runs import load_checkpoint
 from .sampling import to_device
 from .session import Machine
@@ -33,6 +33,7 @@ class State:
         if machine.world > 1: self.model = share_batch_norm(self.model)
         torch.manual_seed(run.seed + machine.rank)  # dropout differs between processes
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval() if run.ema else self.model
+        self.pairs = counterparts(self.average, self.model) if run.ema else None
         self.optimizer = optimizer(self.model, run)
 
     def save(self, path):
@@ -73,13 +74,13 @@ def _update(state):
     run, scaler = state.run, state.machine.scaler
     scaler.unscale_(state.optimizer)
     norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), run.clip or float('inf'))
-    finite = bool(norm.isfinite())
-    if finite: scaler.step(state.optimizer)
+    if scaler.is_enabled() or norm.isfinite(): scaler.step(state.optimizer)  # a scaler looks on the GPU itself
     scaler.update()
     state.optimizer.zero_grad(set_to_none=True)
+    finite = bool(norm.isfinite())                                           # asked late: until then the GPU has work
     state.iteration += 1
     state.skipped, state.in_a_row = state.skipped + (not finite), 0 if finite else state.in_a_row + 1
-    if run.ema and finite: update_average(state.average, state.model, state.iteration, run.ema)
+    if run.ema and finite: update_average(state.pairs, state.iteration, run.ema)
     if run.ema and not finite:  # batch norm may have seen what is not finite, too
         for now, kept in zip(state.model.buffers(), state.average.buffers()): now.copy_(torch.where(now.isfinite(), now, kept))
     if state.in_a_row >= 50: raise FloatingPointError(
