@@ -171,7 +171,7 @@ RECIPES = {
                 clip=0., ema=0.),
     't4x2-night': _NIGHT,
     'a100': replace(_NIGHT, encoder='mit_b5', crop_size=(1024, 1024), iterations=60_000, recompute=True),
-    'h100': replace(_NIGHT, encoder='mit_b5', crop_size=(1024, 1024), batch_size=16, iterations=60_000),
+    'h100': replace(_NIGHT, encoder='mit_b5', crop_size=(1024, 1024), batch_size=16, accumulate=2, iterations=60_000),
 }
 WHEN = {  # to use a recipe
     'default': 'a sound start on one GPU: DeepLabV3+ with a ResNet-50, 100 epochs',

@@ -69,6 +69,16 @@ def _shares(machine, labels):
     known = torch.stack([(y != VOID).sum() for y in labels]).float()
     return known*machine.world/machine.sum(known.sum()).clamp(min=1)
 
+def _in_pieces(state, model, criterion, batch):
+    "Forward and backward of a batch, each of its parts in `state.parts` pieces; the loss."
+    images, labels = zip(*(piece for part in batch for piece in zip(*(t.chunk(state.parts) for t in part))))
+    labels, total = [y.to(state.machine.device, non_blocking=True) for y in labels], 0.
+    for i, (x, y, share) in enumerate(zip(images, labels, _shares(state.machine, labels))):
+        alone = state.machine.world == 1 or i == len(images) - 1   # gradients are averaged once, with the last piece
+        with contextlib.nullcontext() if alone else model.no_sync():
+            total = total + _backward(state, model, criterion, x, y, share)
+    return total
+
 def _update(state):
     "Clip, step and average; a gradient that is not finite is left out, and many in a row end the run."
     run, scaler = state.run, state.machine.scaler
@@ -99,15 +109,16 @@ def step(
     for group in state.optimizer.param_groups: group['lr'] = rate*group['rate']
     model.train()
     begin = time.perf_counter()
-    pieces = [p for _ in range(state.run.accumulate) for p in zip(*(t.chunk(state.parts) for t in next(batches)))]
+    batch = [next(batches) for _ in range(state.run.accumulate)]
     state.waited += time.perf_counter() - begin
-    images, labels = zip(*pieces)
-    labels = [y.to(state.machine.device, non_blocking=True) for y in labels]
-    total = 0.
-    for i, (x, y, share) in enumerate(zip(images, labels, _shares(state.machine, labels))):
-        alone = state.machine.world == 1 or i == len(pieces) - 1   # gradients are averaged once, with the last piece
-        with contextlib.nullcontext() if alone else model.no_sync():
-            total = total + _backward(state, model, criterion, x, y, share)
+    try: total = _in_pieces(state, model, criterion, batch)
+    except torch.OutOfMemoryError:
+        if state.machine.world > 1 or state.parts >= len(batch[0][0]): raise   # other processes would wait for this one
+        total = None
+    if total is None:                                                          # the error held on to memory until here
+        state.parts *= 2
+        state.optimizer.zero_grad(set_to_none=True)
+        return step(state, model, criterion, iter(batch), rate)
     _update(state)
     return total
 
@@ -128,7 +139,8 @@ def parts_that_fit(
         while True:
             n = -(-len(images)//parts)
             with contextlib.suppress(torch.OutOfMemoryError):
-                _backward(state, state.model, criterion, images[:n], labels[:n].to(state.machine.device))
+                for _ in range(min(parts, 2)):   # the second piece finds the gradients of the first
+                    _backward(state, state.model, criterion, images[:n], labels[:n].to(state.machine.device))
                 return parts
             if n == 1: raise RuntimeError(f'not even one window of {tuple(images.shape[1:3])} fits into the memory of '
                                           f'{state.machine.device}: try a smaller --crop-size, --recompute, or a lighter encoder')

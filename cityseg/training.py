@@ -171,7 +171,9 @@ def fit(
     with Interruptible() as interrupt, bar:
         while state.iteration < total and not stop:
             rate = learning_rate(run, state.iteration, total)
+            parts = state.parts
             losses.append(step(state, model, criterion, batches, rate))
+            if state.parts > parts: say(f'out of memory: a batch is taken in {state.parts} parts from here on')
             bar.update()
             due = state.iteration % run.validate_every == 0 or state.iteration == total
             asked = machine.any(interrupt.asked)               # all processes stop at the same iteration
