@@ -158,14 +158,12 @@ _DEMO = Run(architecture='FPN', encoder='tu-mobilenetv3_large_100', encoder_weig
 _NIGHT = Run(architecture='Segformer', encoder='mit_b3', decoder_channels=768, loss='ohem', crop_size=(768, 768),
              batch_size=8, iterations=40_000, validate_every=4000, learning_rate=6e-4, encoder_rate=0.1, warmup=1500,
              class_uniform=0.5, cat_max_ratio=0.75, hours=11.5)
-_EVENING = Run(crop_size=(512, 512), batch_size=16, iterations=20_000, learning_rate=1e-3, encoder_rate=.5, validate_every=2000)
 RECIPES = {
     'default': Run(),
     'demo': _DEMO,
     'cpu': _DEMO,
     'quick': Run(encoder='resnet18', class_weights=True, crop_size=(512, 512), scale_range=(1., 1.), augmentation=0.,
                  batch_size=16, iterations=2000, learning_rate=2e-3, encoder_rate=.5, warmup=50, ema=0., validate_every=500),
-    'evening': _EVENING,
     'seed': Run(encoder='efficientnet-b4', crop_size=(512, 512), scale_range=(1., 1.), augmentation=0., epochs=50,
                 optimizer='adam', learning_rate=5e-4, encoder_rate=1., weight_decay=0., schedule='cosine', warmup=0,
                 clip=0., ema=0.),
@@ -178,7 +176,6 @@ WHEN = {  # to use a recipe
     'demo': 'what `cityseg demo` trains: minutes on two CPU cores, on small frames',
     'cpu': 'the same, where there is no GPU',
     'quick': 'the first look on a GPU: 2,000 iterations of a light model, under half an hour on a T4',
-    'evening': 'some hours on one GPU: the same architecture with a ResNet-50, rescaled and recoloured windows, averaged weights',
     'seed': 'for comparison: Adam, cosine, plain cross-entropy, crops of 512 without scaling, no average of the weights',
     't4x2-night': "one night on Kaggle's two T4s: SegFormer, hard pixels, slow encoder; goes on with --resume",
     'a100': 'a 40 GB GPU: a larger encoder, crops of 1024',
