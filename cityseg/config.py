@@ -179,7 +179,7 @@ WHEN = {  # to use a recipe
     'seed': 'for comparison: Adam, cosine, plain cross-entropy, crops of 512 without scaling, no average of the weights',
     't4x2-night': "one night on Kaggle's two T4s: SegFormer, hard pixels, slow encoder; goes on with --resume",
     'a100': 'a 40 GB GPU: a larger encoder, crops of 1024',
-    'h100': 'an 80 GB GPU: the same with batches of 16',
+    'h100': 'an 80 GB GPU: the same with batches of 16, in two parts',
 }
 
 def recipe(

@@ -165,15 +165,13 @@ class Predictor:
         self.network, self.model = Network(model, device, amp, batch), model
         self.device, self.dtype = self.network.device, self.network.dtype
         self.window, self.scales, self.flip, self.stride = window, tuple(scales), flip, stride
+        self.normalisation = tuple(getattr(model, k, d) for k, d in zip(('mean', 'std'), IMAGENET))
 
     @cached_property
     def tag(self) -> str:
         "A fingerprint of the weights and the way of looking: equal tags predict alike."
-        return _fingerprint(self.model, (type(self.model).__qualname__, self._normalisation, self.window, self.scales, self.flip,
+        return _fingerprint(self.model, (type(self.model).__qualname__, self.normalisation, self.window, self.scales, self.flip,
                                          self.stride, str(self.dtype)))
-
-    @property
-    def _normalisation(self): return tuple(getattr(self.model, k, d) for k, d in zip(('mean', 'std'), IMAGENET))
 
     def looks(self, size: tuple) -> list:  # of `Look`
         "All looks at a frame of that height and width."
@@ -200,7 +198,7 @@ def _input(predict, image):
     "An image, normalised on the device: float [1,3,H,W]."
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise TypeError(f'an RGB image, uint8 [H,W,3], wanted; got {image.dtype} {image.shape}')
-    return to_device(torch.from_numpy(np.ascontiguousarray(image))[None], *predict._normalisation, predict.device)
+    return to_device(torch.from_numpy(np.ascontiguousarray(image))[None], *predict.normalisation, predict.device)
 
 def _together(predict, images):
     "The `View` of each of some images of one size, as they are."

@@ -31,7 +31,7 @@ class Machine:
         if self.world > 1 and not dist.is_initialized():
             dist.init_process_group('nccl' if self.device.type == 'cuda' else 'gloo')
         self.amp, self.dtype = amp, amp_dtype(amp, self.device)
-        # float16 needs it; otherwise powers of two change nothing, and a step that is not finite is left out without a word to the CPU
+        # float16 needs it. Other formats don't mind powers of two, and gain this: the GPU leaves out a bad step without asking the CPU
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.device.type == 'cuda')
 
     def autocast(self):

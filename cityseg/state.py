@@ -83,7 +83,7 @@ def _update(state):
     "Clip, step and average; a gradient that is not finite is left out, and many in a row end the run."
     run, scaler = state.run, state.machine.scaler
     scaler.unscale_(state.optimizer)
-    norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), run.clip or float('inf'))
+    norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), run.clip or torch.finfo(torch.float32).max)  # inf/inf would be NaN
     if scaler.is_enabled() or norm.isfinite(): scaler.step(state.optimizer)  # a scaler looks on the GPU itself
     scaler.update()
     state.optimizer.zero_grad(set_to_none=True)
@@ -112,10 +112,12 @@ def step(
     batch = [next(batches) for _ in range(state.run.accumulate)]
     state.waited += time.perf_counter() - begin
     try: total = _in_pieces(state, model, criterion, batch)
-    except torch.OutOfMemoryError:
-        if state.machine.world > 1 or state.parts >= len(batch[0][0]): raise   # other processes would wait for this one
+    except torch.OutOfMemoryError as e:
         total = None
-    if total is None:                                                          # the error held on to memory until here
+        if state.machine.world > 1 or state.parts >= len(batch[0][0]): raise torch.OutOfMemoryError(   # others wait for this process
+            f'out of memory at iteration {state.iteration + 1}: go on with --resume and --accumulate {2*state.run.accumulate*state.parts}, '
+            f'or try a smaller --crop-size ({e})') from e
+    if total is None:   # only here, since the error held on to memory; batch norm has seen some windows already
         state.parts *= 2
         state.optimizer.zero_grad(set_to_none=True)
         return step(state, model, criterion, iter(batch), rate)
@@ -135,7 +137,7 @@ def parts_that_fit(
     for m in state.model.modules():
         if isinstance(m, torch.nn.modules.batchnorm._BatchNorm): m.eval()
     try:
-        room = [torch.empty_like(p) for p in state.model.parameters() for _ in range(2)]
+        room = [torch.empty_like(p) for p in state.model.parameters() for _ in range(2 + (state.machine.world > 1))]  # the optimizer; exchange
         while True:
             n = -(-len(images)//parts)
             with contextlib.suppress(torch.OutOfMemoryError):
