@@ -29,10 +29,12 @@ from .weather import WEATHER, add_weather
 _DARK = (18, 19, 22)  # behind captions
 
 def _caption(width, size, left, right):
-    "A dark strip with a text at either end, in letters of `size` pixels."
+    "A dark strip with a text at either end, in letters of `size` pixels; the left one is shortened where there is no room."
     strip = Image.new('RGB', (width, round(2.4*size)), _DARK)
-    draw = ImageDraw.Draw(strip)
-    draw.text((size, 1.2*size), left, 'white', letters(size, bold=True), anchor='lm')
+    draw, font, shown = ImageDraw.Draw(strip), letters(size, bold=True), left
+    room = width - 3*size - letters(size).getlength(right)
+    while left and font.getlength(shown) > room: left = left[:-1]; shown = left.rstrip() + '…'
+    draw.text((size, 1.2*size), shown, 'white', font, anchor='lm')
     draw.text((width - size, 1.2*size), right, (170, 170, 170), letters(size), anchor='rm')
     return np.asarray(strip)
 
