@@ -89,6 +89,7 @@ class Run:
     warmup: int = 200  # iterations over which the learning rate rises from 0
     clip: float = 1.0  # norm that the gradient is clipped to; 0: never
     ema: float = 0.999  # decay of the averaged weights that are evaluated and saved; 0: no average
+    logit_adjustment: int = 0  # training frames from which each class's logit is shifted for mean IoU, at the end; 0: none
     amp: str = 'auto'  # mixed precision: fp16, bf16, no; auto: what the device is fast at
     compile: bool = False  # compile the model: slower start, faster steps on recent GPUs
     recompute: bool = False  # save GPU memory: recompute the encoder's transformer blocks instead of keeping them
@@ -118,7 +119,8 @@ _RANGES = dict(decoder_channels=(0, 2048), augmentation=(0, 1), label_smoothing=
                class_uniform=(0, 1), cat_max_ratio=(0.05, 1),
                batch_size=(1, 4096), accumulate=(1, 1024), epochs=(0.001, 1e6),
                iterations=(0, 1e8), learning_rate=(1e-8, 10), encoder_rate=(0, 10), weight_decay=(0, 1), warmup=(0, 1e6),
-               clip=(0, 1e4), ema=(0, 0.99999), validate_every=(1, 1e8), workers=(0, 64), seed=(0, 2**31), hours=(0, 1e4))
+               clip=(0, 1e4), ema=(0, 0.99999), logit_adjustment=(0, 1e5), validate_every=(1, 1e8), workers=(0, 64),
+               seed=(0, 2**31), hours=(0, 1e4))
 
 def _number(value, whole):
     "Is this a finite number (a whole one)?"
@@ -163,7 +165,8 @@ RECIPES = {
     'demo': _DEMO,
     'cpu': _DEMO,
     'quick': Run(encoder='resnet18', class_weights=True, crop_size=(512, 512), scale_range=(1., 1.), augmentation=0.,
-                 batch_size=16, iterations=2000, learning_rate=2e-3, encoder_rate=.5, warmup=50, ema=0., validate_every=500),
+                 class_uniform=.5, batch_size=16, iterations=2000, learning_rate=2e-3, encoder_rate=.5, warmup=50, ema=0.,
+                 logit_adjustment=500, validate_every=500),
     'seed': Run(encoder='efficientnet-b4', crop_size=(512, 512), scale_range=(1., 1.), augmentation=0., epochs=50,
                 optimizer='adam', learning_rate=5e-4, encoder_rate=1., weight_decay=0., schedule='cosine', warmup=0,
                 clip=0., ema=0.),

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from tqdm.auto import tqdm
+from .adjustment import adjust
 from .cache import packed
 from .config import Run, whole_file
 from .labels import CLASS_NAMES
@@ -95,6 +96,12 @@ def _open(run, out, resume):
     return found
 
 # %% ../nbs/10_training.ipynb #4e555d0c
+def _adjust(state, train, say):
+    "The logits of the finished model, shifted where the run wants it."
+    if not (n := min(state.run.logit_adjustment, len(train))): return
+    before, after = adjust(state.average, train, state.machine, n, state.run.workers)
+    if state.machine.rank == 0: say(f'logits adjusted: mean IoU of {n} training frames {before:.3f} -> {after:.3f}')
+
 def _validation(state, val, log, row):
     "Validate, log, keep the best and the last."
     confusion, pictures = validate(state.average, val, state.machine, state.run.workers)
@@ -122,14 +129,14 @@ def _row(state, losses, seconds, rate):
 
 # %% ../nbs/10_training.ipynb #129db4f6
 def _set_out(run, root, out, resume, say):
-    "State, log (rank 0 only), validation frames, total iterations, and an iterator over the remaining batches."
+    "State, log (rank 0 only), frames to train on and to validate, total iterations, and an iterator over the remaining batches."
     machine = Machine(run.amp)
     check_device(machine)                                    # before minutes are spent on packing
     train, val = packed(run, frames(root, 'train'), frames(root, 'val'))
     found = _open(run, out, resume) if machine.rank == 0 else (out/'last.pt').exists()
     state, total = State(run, machine), total_iterations(run, len(train))
     if found: state.restore(out/'last.pt')
-    if state.iteration >= total: return state, None, None, val, total, None
+    if state.iteration >= total: return state, None, None, train, val, total, None
     criterion = Loss(run.loss, run.label_smoothing, rarity() if run.class_weights else None).to(machine.device)
     windows = Windows(train, run)
     rows = preflight(state, criterion, train, val, windows, out)
@@ -140,7 +147,7 @@ def _set_out(run, root, out, resume, say):
         raise RuntimeError('; '.join(f'{r.what}: {r.remedy}' for r in wrong))
     log = Log(out, state.iteration, machine.device) if machine.rank == 0 else None
     batches = iter(loader(windows, total, state.iteration, machine.rank, machine.world))
-    return state, criterion, log, val, total, batches
+    return state, criterion, log, train, val, total, batches
 
 # %% ../nbs/10_training.ipynb #62464994
 def _arrive(state, log, out, asked, say):
@@ -162,7 +169,7 @@ def fit(
 ) -> dict:                 # the last validation's row of history.jsonl
     "Train, validate and save until the run is complete or its hours are over."
     begin, out = time.time(), Path(out)
-    state, criterion, log, val, total, batches = _set_out(run, root, out, resume, say)
+    state, criterion, log, train, val, total, batches = _set_out(run, root, out, resume, say)
     if batches is None: return (validations(out) or [{}])[-1]
     machine, earlier, live = state.machine, state.seconds, Live(out)
     model = machine.parallel(torch.compile(state.model) if run.compile else state.model)
@@ -176,7 +183,7 @@ def fit(
             if state.parts > parts: say(f'out of memory: a batch is taken in {state.parts} parts from here on')
             bar.update()
             due = state.iteration % run.validate_every == 0 or state.iteration == total
-            asked = machine.any(interrupt.asked)               # all processes stop at the same iteration
+            asked = machine.any(interrupt.asked) and state.iteration < total  # all processes stop at the same iteration
             if not (due or asked) and state.iteration % 20: continue
             used, seconds = time.time() - begin, time.time() - since
             state.seconds = earlier + used
@@ -185,6 +192,7 @@ def fit(
             stop = machine.any(over) or asked
             if (due or stop) and not asked:
                 paused = time.time()
+                if state.iteration == total: _adjust(state, train, say)
                 _validation(state, val, log, row)
                 pause = max(pause, time.time() - paused)
                 if log: live.update()
