@@ -28,13 +28,13 @@ def iou_by_shift(
     others = logits + shift[:, None]
     others[c] = -torch.inf
     best, rival = others.max(0)
-    at = torch.searchsorted(STEPS, best - logits[c], right=True)    # the step at which a pixel goes over to c
-    def over(some):                                                 # how many of some pixels have gone over: by step and rival
-        return torch.bincount(at[some]*N_CLASSES + rival[some], minlength=(len(STEPS) + 1)*N_CLASSES).view(-1, N_CLASSES).cumsum(0)
+    at, n = torch.searchsorted(STEPS, best - logits[c], right=True), N_CLASSES   # the step at which a pixel goes over to c
+    def over(some):                                                # how many of them have gone over, by step and rival
+        return torch.bincount(at[some]*n + rival[some], minlength=(len(STEPS) + 1)*n).view(-1, n).cumsum(0)
     everywhere, right = over(labels >= 0), over(rival == labels)
     predicted, hits = everywhere[-1] - everywhere[:-1], right[-1] - right[:-1]
     predicted[:, c], hits[:, c] = everywhere[:-1].sum(1), over(labels == c)[:-1].sum(1)
-    true = torch.bincount(labels, minlength=N_CLASSES)
+    true = torch.bincount(labels, minlength=n)
     iou = hits/(predicted + true - hits).clamp(min=1).double()
     return iou[:, true > 0].mean(1)
 
@@ -74,11 +74,13 @@ def sampled_logits(
     "Logits and labels of some pixels of whole frames, none of them void."
     model.eval()
     mine, logits, labels = frames[machine.rank::machine.world], [torch.zeros(N_CLASSES, 0)], [torch.zeros(0, dtype=torch.long)]
-    bar = tqdm(whole_frames(mine, workers), desc='adjust', unit='frame', leave=False, disable=None if machine.rank == 0 else True)
-    for frame, (image, label) in zip(mine, bar):
+    bar = tqdm(whole_frames(mine, workers), desc='adjust', unit='frame', leave=False, total=len(mine),
+               disable=None if machine.rank == 0 else True)
+    for image, label in bar:
         known = np.flatnonzero(label != VOID)
         if not len(known): continue
-        at = torch.from_numpy(known[np.random.default_rng(len(known)).integers(len(known), size=PIXELS)])   # the same in any process
+        rng = np.random.default_rng(len(known))   # draws the same in any process
+        at = torch.from_numpy(rng.choice(known, PIXELS))
         x = to_device(torch.tensor(image)[None], model.mean, model.std, machine.device)
         with machine.autocast(): found = forward(model, x)
         logits.append(found[0].flatten(1)[:, at.to(machine.device)].float().cpu())
@@ -98,7 +100,7 @@ def adjust(
     "Shift a trained model's logits to the highest mean IoU of training frames."
     some = [train[i] for i in np.random.default_rng(0).permutation(len(train))[:n]]
     logits, labels = sampled_logits(model, some, machine, workers)
-    if not len(labels): raise ValueError(f'no labelled pixel in {len(some)} training frames: nothing to adjust the logits by')
+    if not len(labels): raise ValueError(f'no labelled pixel in {len(some)} training frames to adjust the logits by')
     shift = best_shift(logits, labels)
     bias = model.segmentation_head[0].bias
     bias += shift.to(bias)
