@@ -99,8 +99,11 @@ def _open(run, out, resume):
 def _adjust(state, train, say):
     "The logits of the finished model, shifted where the run wants it."
     if not (n := min(state.run.logit_adjustment, len(train))): return
-    before, after = adjust(state.average, train, state.machine, n, state.run.workers)
-    if state.machine.rank == 0: say(f'logits adjusted: mean IoU of {n} training frames {before:.3f} -> {after:.3f}')
+    try:
+        before, after = adjust(state.average, train, state.machine, n, state.run.workers)
+        text = f'logits adjusted: mean IoU of {n} training frames {before:.3f} -> {after:.3f}'
+    except (ValueError, torch.OutOfMemoryError) as e: text = f'the logits stay as they are: {e}'   # no reason to lose a training
+    if state.machine.rank == 0: say(text)
 
 def _validation(state, val, log, row):
     "Validate, log, keep the best and the last."
