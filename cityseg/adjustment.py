@@ -39,7 +39,7 @@ def iou_by_shift(
     return iou[:, true > 0].mean(1)
 
 def _mean_iou(logits, labels, shift):
-    "The same for one shift of all, by counting."
+    "Mean IoU with one shift of all, by counting; a class that is seen and isn't there counts 0, as in the benchmark."
     counted = Confusion()
     counted.update((logits + shift[:, None]).argmax(0), labels)
     return counted.miou
