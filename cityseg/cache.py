@@ -24,7 +24,8 @@ def cache_place() -> Path:
 
 def cached_store(frames: list) -> Path:  # a folder; it need not exist yet
     "Where in the cache the store of these frames' data set lies: by where their files lie."
-    sources = sorted({str(p.resolve().parents[2]) for f in frames for p in (f.image, f.label) if p})
+    def above(f, p): return str(p.resolve().parents[1 if f.layout == 'pairs' else 2])   # pairs lie in no folder of a city
+    sources = sorted({above(f, p) for f in frames for p in (f.image, f.label) if p})
     return cache_place()/f'{Path(sources[0]).name}-{sha1(chr(10).join(sources).encode()).hexdigest()[:10]}'
 
 # %% ../nbs/05_cache.ipynb #11dea6d4

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from shlex import quote
 import cv2
 import numpy as np
 from tqdm.auto import tqdm
@@ -87,7 +88,8 @@ def _kinds(split):
     folders = [split, *(e.path for e in _entries(split) if e.is_dir())][:20]
     files = next(filter(None, ([e for e in _entries(f) if e.is_file()][:100] for f in folders)), [])
     kinds = {m[1].lower() for e in files if (m := re.search('_gt(Fine|Coarse)_', e.name))}
-    video = 'sequence' in ' '.join(Path(split).parts[-3:-1])
+    parent, above = (*Path(split).absolute().parts[::-1], '')[1:3]
+    video = 'sequence' in parent or 'leftImg8bit_sequence' in above
     if any(_IMAGE.match(e.name) for e in files): kinds.add('sequence' if video else 'images')
     return kinds or {'pairs' for e in files[:5] if _PAIR.match(e.name) and _is_pair(e.path)}
 
@@ -105,7 +107,7 @@ class Root:
 def _nothing(path, found):
     "The error when there are no images at `path`."
     zips = [z for pattern in ('*.zip', '*/*.zip') for z in sorted(path.glob(pattern)) if _ZIP.match(z.name)]
-    unpack = ' && '.join(f"unzip -qo '{z}' -d '{z.parent}'" for z in zips)
+    unpack = ' && '.join(f'unzip -qo {quote(str(z))} -d {quote(str(z.parent))}' for z in zips)
     if not path.is_dir():
         return DataError(path, 'is a file' if path.exists() else 'does not exist', 'give the folder above leftImg8bit')
     if zips: return DataError(path, 'holds zip files still packed', f'unpack first: {unpack}')

@@ -6,7 +6,7 @@
 __all__ = ['INSTANCES', 'Fault', 'Remark', 'DataError', 'read_png', 'read_ids', 'Member', 'members']
 
 # %% ../nbs/02_files.ipynb #4a66133a
-import io, os, zipfile, zlib
+import io, os, re, zipfile, zlib
 from functools import partial
 from pathlib import Path
 from typing import Callable, NamedTuple
@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image
 from .fast import decode_png
+from .fast import _packed
 from .labels import VOID
 
 # %% ../nbs/02_files.ipynb #48a2fbd1
@@ -35,10 +36,20 @@ class DataError(ValueError):
     def __str__(self): return str(self.fault)
 
 # %% ../nbs/02_files.ipynb #b0448508
+_MARKER = re.compile(rb'\xff[^\x00\x01\xd0-\xd7\xff]', re.S)  # of a JPEG: a segment begins, or the picture ends
+
+def _ends(jpeg):
+    "Does the picture of a JPEG come to its end? What a phone appends after it doesn't matter."
+    at = 2
+    while mark := _MARKER.search(jpeg, at):
+        if mark[0] == b'\xff\xd9': return True
+        at = mark.end() + int.from_bytes(jpeg[mark.end():mark.end() + 2], 'big')   # past the segment; pixels have none
+    return False
+
 def _flaw(data):
     "What is wrong with the bytes of a PNG or JPEG file, or None."
     if not data: return 'is empty (0 bytes)'
-    if data[:2] == b'\xff\xd8': return None if b'\xff\xd9' in data[-64:] else 'is cut off'
+    if data[:2] == b'\xff\xd8': return None if _ends(data) else 'is cut off'
     if data[:8] != b'\x89PNG\r\n\x1a\n': return 'is neither PNG nor JPEG'
     at, view = 8, memoryview(data)
     while at + 12 <= len(data):                        # a chunk: size, kind, content, checksum
@@ -60,13 +71,24 @@ def _bytes(path):
 
 def read_png(path, flags=cv2.IMREAD_UNCHANGED) -> np.ndarray:  # as from cv2.imread: [H,W] or BGR [H,W,3]
     "Read a PNG or JPEG; a missing, empty, cut off or damaged file is named, with what to do."
-    image = cv2.imdecode(np.frombuffer(_bytes(path), np.uint8), flags)
+    data = np.frombuffer(_bytes(path), np.uint8)
+    try: image = cv2.imdecode(data, flags)
+    except cv2.error: image = None                     # of absurd size
     if image is None: raise DataError(path, 'cannot be decoded', 'unpack, download or write it again')
     return image
 
 # %% ../nbs/02_files.ipynb #3caaf8f3
 _MODES = {0: 'grey', 2: 'RGB', 3: 'palette', 4: 'grey with alpha', 6: 'RGBA'}  # what a PNG calls by number
 INSTANCES = 33_999  # the highest instanceId: it is the labelId alone, or 1000 times the labelId plus a number
+
+def _at_leisure(data, size, mode):
+    "Ids of a PNG by Pillow or OpenCV; None if they can't, or if it unpacks to less than `size`: they would go on with 0."
+    woven = data[28]   # it comes in seven passes, of another size
+    try:
+        if not woven and len(zlib.decompressobj().decompress(_packed(data), size)) < size: return None
+        if mode == 3: return np.array(Image.open(io.BytesIO(data)))
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except Exception: return None   # each has many ways to fail
 
 def read_ids(
     path,            # PNG file, or a `Member` of a zip
@@ -83,8 +105,7 @@ def read_ids(
     if size and (h, w) != tuple(size):
         raise refuse(f'is {w}x{h}, not {size[1]}x{size[0]}', 'give it the size of its image (nearest neighbour)')
     ids = decode_png(data)
-    if ids is None and mode == 3: ids = np.array(Image.open(io.BytesIO(data)))
-    elif ids is None: ids = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if ids is None: ids = _at_leisure(data, h*(1 + -(-w*bits//8)), mode)
     if ids is None: raise refuse('cannot be decoded')
     hint = ' (trainIds, perhaps?)' if ids.max() == VOID else ''
     if ids.max() > highest: raise refuse(f'holds the id {ids.max()}, they end at {highest}{hint}')

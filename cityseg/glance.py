@@ -212,7 +212,7 @@ def order(
     "Names of the frames that fit, in the order to look at them."
     words, notes = search.lower().split(), notes or {}
     found = [n for n, l in looks.items() if all(t in f'{n} {notes.get(n, "")}'.lower() for t in words)
-             and (not city or n.startswith(city + '_')) and (has < 0 or l.share[has] > 0)]
+             and (not city or n.rsplit('_', 2)[0] == city) and (has < 0 or l.share[has] > 0)]
     if by == 'name': return sorted(found)
     sign = -1 if by == 'largest share of' else 1
     return sorted(found, key=lambda n: (np.nan_to_num(sign*sort_key(looks[n], by, index), nan=np.inf), n))
@@ -241,6 +241,11 @@ class Shelf:
         self.scores[name] = _numbers_only(now)
         return now
 
+    def close(self):
+        "Read no more."
+        self.pool.shutdown(wait=False, cancel_futures=True)
+        self.kept = {}
+
     def measure(self, say):
         "Score every frame that isn't yet; `say` is told how far it is."
         missing = [n for n in self.frames if n not in self.scores]
@@ -255,10 +260,12 @@ def notes_file(
     predictions=None  # as for `Source`
 ) -> Path:
     "Where the notes on predictions are kept: beside their folder or zip, else here."
-    if isinstance(predictions, dict) and predictions:
-        predictions = os.path.commonpath([Path(str(p)).parent for p in predictions.values()])
+    if isinstance(predictions, dict):
+        folders = [Path(p).absolute().parent for p in predictions.values() if isinstance(p, (str, Path))]
+        predictions = folders and os.path.commonpath(folders)
     if not isinstance(predictions, (str, Path)) or not str(predictions): return Path('notes.json')
-    return Path(predictions).with_name(Path(predictions).stem + '_notes.json')
+    path = Path(predictions).absolute()
+    return path.parent/f'{path.stem if path.suffix == ".zip" else path.name}_notes.json'
 
 def read_notes(path) -> dict:  # frame name -> text
     "The notes in a file; none if there is no file."

@@ -71,6 +71,11 @@ def inspect_html(
     return Path(out)
 
 # %% ../nbs/13_inspector.ipynb #769f027e
+def _parts(widget):
+    "A widget and all that it is made of."
+    for part in getattr(widget, 'children', ()): yield from _parts(part)
+    yield widget
+
 class _Screen(W.VBox):
     "The controls in their places, and words."
     def __init__(self, offered, cities):
@@ -84,6 +89,10 @@ class _Screen(W.VBox):
         self.holding = True
         try: yield
         finally: self.holding = False
+
+    def close(self):
+        "Let go of every control; the kernel would keep them until it ends."
+        for part in [*_parts(self)]: W.Widget.close(part)
 
     def _say(self, *texts):
         "Put words above the picture; none clears them."
@@ -207,7 +216,8 @@ class Inspector(_Browser):
         notes=None,         # JSON file of the notes; default: beside the predictions
         out='.'             # folder for saved views
     ):
-        faults, self.out, self.seen, self.notes_file = [], Path(out), set(), Path(notes or notes_file(predictions))
+        faults, self.out, self.seen = [], Path(out), set()
+        self.notes_file = Path(notes or _attempt(faults, notes_file, predictions, instead='notes.json'))
         self.frames = _attempt(faults, _by_name, frames, instead={})
         source = _attempt(faults, Source, predictions, model, instead=Source(model=model))
         second = other and _attempt(faults, Source, other)
@@ -220,6 +230,11 @@ class Inspector(_Browser):
         self._wire()
         if len(self.frames) <= 32 and not source.model: self.shelf.measure(self._say)
         self._list()
+
+    def close(self):
+        "Take the inspector off the page, and let go of its frames, controls and reader."
+        self.shelf.close()
+        super().close()
 
     def _wire(self):
         "Connect controls with what they do."

@@ -13,13 +13,16 @@ import cityseg
 from .config import Run, whole_file
 
 # %% ../nbs/14_kernel_session.ipynb #44610282
-def find_run(folders) -> Path | None:  # `folders`: where to search, all levels; None when there is no run
+def find_run(
+    folders,       # where to search, all levels
+    resume=False   # only runs that can be gone on with
+) -> Path | None:  # None when there is no run
     "The run folder that has come furthest."
     from cityseg.runs import read_history
     found = []
     for here, below, files in (level for folder in folders for level in os.walk(folder)):
         below[:] = [d for d in below if not re.match(r'\.|leftImg8bit|gt(Fine|Coarse)', d)]
-        if 'run.json' in files and ('last.pt' in files or 'best' in below): found.append(Path(here))
+        if 'run.json' in files and ('last.pt' in files or 'best' in below and not resume): found.append(Path(here))
     return max(found, key=lambda run: max((r['iteration'] for r in read_history(run)), default=0), default=None)
 
 def pick_up(
@@ -29,8 +32,7 @@ def pick_up(
     "Copy the earlier run that has come furthest, ready to be resumed."
     out = Path(out)
     if not (out/'last.pt').exists():
-        earlier = find_run(inputs)
-        if not earlier or not (earlier/'last.pt').exists(): return None
+        if not (earlier := find_run(inputs, resume=True)): return None
         for p in sorted(earlier.rglob('*'), key=lambda p: p.name == 'last.pt'):
             if not p.is_file(): continue
             with whole_file(out/p.relative_to(earlier)) as part: shutil.copyfile(p, part)
@@ -61,8 +63,8 @@ def _sha1(path):
 def note_kept(folder) -> list:  # of (path below the folder, bytes)
     "Write kept.json, the checksums of all that lies in a folder; `fetch_kernel` compares."
     folder = Path(folder)
-    files = sorted(p for p in folder.rglob('*') if p.is_file() and p.name != KEPT and p.name[0] not in '._')
-    found = {p.relative_to(folder).as_posix(): _sha1(p) for p in files}
+    files = sorted(p.relative_to(folder) for p in folder.rglob('*') if p.is_file() and p.name != KEPT)
+    found = {p.as_posix(): _sha1(folder/p) for p in files if p.name[0] != '_' and all(part[0] != '.' for part in p.parts)}
     with whole_file(folder/KEPT) as part: part.write_text(json.dumps(found, indent=1))
     return [(name, (folder/name).stat().st_size) for name in found]
 
@@ -89,12 +91,15 @@ def install_missing(
     missing, constraints = _to_install(_requirements(), {_name(d.name): d.version for d in there if d.name})
     if not missing: return []
     found = {w.parent for i in inputs for depth in ('*', '*/*', '*/*/*') for w in Path(i).glob(f'{depth}/*.whl')}
-    source = ['--no-index', *(f'--find-links={folder}' for folder in sorted(found))] if found else []
+    links = [f'--find-links={folder}' for folder in sorted(found)]
     with tempfile.TemporaryDirectory() as tmp:
         (file := Path(tmp)/'held.txt').write_text('\n'.join(constraints))
-        pip = [sys.executable, *'-m pip install -q --disable-pip-version-check -c'.split(), str(file)]
-        done = subprocess.run([*pip, *source, *missing], capture_output=True, encoding='utf-8')
-    if not done.returncode: return missing
+        pip = [sys.executable, *'-m pip install -q --disable-pip-version-check --retries 1 -c'.split(), str(file)]
+        said, tries = [], [['--no-index', *links], links] if links else [[]]   # the wheels may be of something else altogether
+        for source in tries:
+            done = subprocess.run([*pip, *source, *missing], capture_output=True, encoding='utf-8')
+            if not done.returncode: return missing
+            said.append(done.stderr[-800:].strip())
     raise RuntimeError(f'{", ".join(missing)} could not be installed: switch the internet on in the session\'s '
                        'settings, or attach a data set of wheels (at home: cityseg kernel wheels). '
-                       f'pip said: {done.stderr[-800:].strip()}')
+                       f'pip said: {said[0]}')

@@ -7,6 +7,7 @@ __all__ = ['PLACEHOLDER', 'SHAPES', 'METADATA', 'check_kernel', 'check_code', 'm
 
 # %% ../nbs/14_kernel_upload.ipynb #5d3f4c46
 import base64, io, json, os, re, shutil, subprocess, sys, tempfile, zipfile
+from functools import cache
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 import cityseg
@@ -51,7 +52,7 @@ def _metadata_faults(meta):
     for source in [*meta.get('dataset_sources', []), *meta.get('kernel_sources', [])]:
         if not re.fullmatch(_SLUG + r'(/\d+)?', str(source)):
             yield f'source {source!r}', 'write it as owner/slug, as in its address on kaggle.com'
-    if id in meta.get('kernel_sources', []): yield 'the kernel lists itself in kernel_sources', 'list another'
+    if id in ['/'.join(str(s).split('/')[:2]) for s in meta.get('kernel_sources', [])]: yield 'the kernel lists itself in kernel_sources', 'list another'
     if meta.get('language') != 'python' or meta.get('kernel_type') != 'notebook':
         yield 'is no Python notebook', 'make language python and kernel_type notebook'
 
@@ -145,14 +146,20 @@ def kernel_folder(name) -> Path:  # `name`: a folder, the name of one in kaggle/
     if not known: raise FileNotFoundError(f'no kernels at {ours}: they come with git clone and pip install -e .')
     raise FileNotFoundError(f'{nearest(str(name), known, "kernel")}; or give a folder that holds a {METADATA}')
 
+@cache
+def _spare():
+    "A folder for as long as this process lives."
+    return tempfile.TemporaryDirectory()
+
 def _around(notebook, train):
     "A kernel folder for a notebook: the metadata of train under another title, and train's cells that install cityseg."
     meta, first = json.loads((train/METADATA).read_text('utf-8')), json.loads((train/'train.ipynb').read_text('utf-8'))
     last = next(n for n, cell in enumerate(first['cells']) if 'install_missing(' in ''.join(cell['source']))
-    nb, title = json.loads(notebook.read_text('utf-8')), f'cityseg {notebook.stem.replace("_", " ")}'
+    nb, words = json.loads(notebook.read_text('utf-8')), re.sub('[^A-Za-z0-9]+', ' ', notebook.stem)
+    title = f'cityseg {words}'[:50].strip()
     nb['cells'] = [*first['cells'][1:last + 1], *nb['cells']]
     meta |= dict(id=f'{PLACEHOLDER}/{title.replace(" ", "-").lower()}', title=title, code_file=notebook.name)
-    folder = Path(tempfile.mkdtemp())
+    (folder := Path(_spare().name)/notebook.stem).mkdir(exist_ok=True)
     for file, made in ((METADATA, meta), (notebook.name, nb)): (folder/file).write_text(json.dumps(made), 'utf-8')
     return folder
 

@@ -21,7 +21,7 @@ _REMEDIES = {  # what the client or the server says (a pattern) -> what to do
     r'session count': 'two sessions run already: wait for one (cityseg kernel status NAME), or stop one on kaggle.com',
     r'(?i)quota': "this week's GPU hours are used up: `kaggle quota` says when they come back",
     r'already in use|409 ': 'another notebook of yours has this title: change title and id in its kernel-metadata.json',
-    r'(?i)phone|verif': "verify your phone number in Kaggle's settings: that unlocks GPUs and the internet",
+    r'(?i)phone|be verified': "verify your phone number in Kaggle's settings: that unlocks GPUs and the internet",
     r'denied|403 |404 ': 'is the name right, is it yours, and has it been pushed? cityseg kernel push NAME',
     r'429 ': 'too many requests: wait a minute',
     r'50\d |Max retries|Connection': 'Kaggle cannot be reached now: look at your network, and try again later'}
@@ -122,13 +122,17 @@ def follow_kernel(
     return now
 
 # %% ../nbs/14_kernels.ipynb #0e2ffc79
-def _kept(id):
-    "What a kernel's latest session kept: {file: checksum}; {} where it did not get as far as to note it."
+def _kept(id, folder):
+    "What a kernel's latest session kept, below `folder`: {file: checksum}; {} where it did not get as far as to note it."
     with tempfile.TemporaryDirectory() as tmp:
         _kaggle('kernels', 'output', id, '-p', tmp, '--file-pattern', f'^{re.escape(KEPT)}$')
-        try: return json.loads((Path(tmp)/KEPT).read_text('utf-8'))
+        try: kept = json.loads((Path(tmp)/KEPT).read_text('utf-8'))
         except OSError: return {}
         except ValueError: raise RuntimeError(f'{id}: {KEPT} did not come whole; fetch again')
+    if not isinstance(kept, dict): raise RuntimeError(f'{id}: {KEPT} is none of ours; look at it on kaggle.com')
+    if strange := [n for n in kept if not (folder/n).resolve().is_relative_to(folder.resolve())]:
+        raise RuntimeError(f'{id}: {KEPT} names a file outside of {folder}, {strange[0]}; nothing is fetched')
+    return kept
 
 def _set_aside(folder, kept):
     "Rename `folder` if another session's results lie in it."
@@ -151,7 +155,7 @@ def fetch_kernel(
 ) -> Path:      # `out`/slug
     "Bring what a kernel kept back, whole."
     folder = Path(out)/(id := _owned(name, kaggle_user)).split('/')[1]
-    _set_aside(folder, kept := _kept(id))
+    _set_aside(folder, kept := _kept(id, folder))
     if kept:
         with whole_file(folder/KEPT) as part: part.write_text(json.dumps(kept, indent=1))  # whose results these are
     for _ in range(2):

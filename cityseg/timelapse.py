@@ -10,6 +10,7 @@ import os, re, subprocess
 from functools import partial
 from itertools import chain, islice, pairwise
 from pathlib import Path
+from urllib.parse import quote
 import cv2
 import imageio_ffmpeg
 import numpy as np
@@ -68,7 +69,7 @@ class Film(type(Path())):
     def _repr_html_(self):
         kind = 'image/gif' if self.suffix == '.gif' else 'video/mp4'
         small = self.stat().st_size < 32e6     # else the notebook would not open any more
-        src = data_uri(self.read_bytes(), kind) if small else os.path.relpath(self)
+        src = data_uri(self.read_bytes(), kind) if small else quote(Path(os.path.relpath(self)).as_posix())
         if self.suffix == '.gif': return f'<img src="{src}" style="max-width:100%">'
         return f'<video src="{src}" style="max-width:100%" controls loop muted playsinline></video>'
 
@@ -83,25 +84,28 @@ def _write_gif(pictures, path, fps, palette):
     table = Image.new('P', (1, 1))
     table.putpalette([*best, *colors_of(palette)[:N_CLASSES].ravel().tolist()])
     first, *rest = (Image.fromarray(p).quantize(palette=table, dither=Image.Dither.NONE) for p in pictures)
-    first.save(path, save_all=True, append_images=rest, duration=round(1000/fps), loop=0, optimize=False)
+    ends = 10*(np.arange(len(pictures) + 1)*100/fps).round()                     # a gif counts in hundredths
+    lasting = np.diff(ends).astype(int).tolist()
+    first.save(path, save_all=True, append_images=rest, duration=lasting if rest else lasting[0], loop=0, optimize=False)
 
 def _encode(pictures, out, n, fps, palette):
     "Pipe `n` RGB pictures of one size into ffmpeg as they come; every so many of them, smaller, become a gif."
-    pictures, kept, every = iter(tqdm(pictures, total=n, desc=out.stem, disable=None)), [], -(-n//36)
+    pictures, kept = iter(tqdm(pictures, total=n, desc=out.stem, disable=None)), []
+    thin = int(-(-fps//50))            # browsers slow down a gif of more than 50 pictures a second
+    every = max(thin, -(-n//36))
     h, w = (first := next(pictures)).shape[:2]
     rows = round(h*min(1, max(512, w//2)/w))
     raw = f'-v error -y -f rawvideo -pix_fmt rgb24 -s {w}x{h} -r {fps} -i -'.split()
     with whole_file(out) as mp4, whole_file(out.with_suffix('.gif')) as gif:
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), *raw, *_MP4.split(), mp4]
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), *raw, *_MP4.split(), mp4.absolute()]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as ffmpeg:
-            try:
-                for i, picture in enumerate(chain([first], pictures)):
-                    ffmpeg.stdin.write(picture.tobytes())
-                    if i % every == 0: kept.append(shrink(picture, rows))
-            except BrokenPipeError: pass    # ffmpeg has died and says why
+            for i, picture in enumerate(chain([first], pictures)):
+                try: ffmpeg.stdin.write(picture.tobytes())
+                except OSError: break       # ffmpeg has died and says why
+                if i % every == 0: kept.append(shrink(picture, rows))
             _, said = ffmpeg.communicate()
         if ffmpeg.returncode: raise RuntimeError(f'ffmpeg could not write {out}: {said.decode().strip()}')
-        _write_gif(kept, gif, fps, palette)
+        _write_gif(kept, gif, fps/thin, palette)
     return Film(out)
 
 # %% ../nbs/12_timelapse.ipynb #3e109603
@@ -119,19 +123,26 @@ def _mix(before, now, smooth):
     "Logits with a memory: `smooth` is the share of the past."
     return now if before is None or not smooth else smooth*before + (1 - smooth)*now
 
+def _goes_on(before, frame, snippet=30):
+    "Does a frame show the scene of the one before, or another? Cityscapes films in snippets of 30 frames."
+    if before is None: return False
+    return (before.city, before.sequence) == (frame.city, frame.sequence) and abs(frame.frame - before.frame) <= snippet
+
 # %% ../nbs/12_timelapse.ipynb #5fd7ef40
 def _seer(predictions, smooth, confidence, height):
     "A function of a batch of (frame, image), in order: [(frame, image, trainIds, mean confidence or None)]."
-    memory = None
-    def by_logits(image):
-        nonlocal memory
+    memory = before = None
+    def by_logits(frame, image):
+        nonlocal memory, before
+        if not _goes_on(before, frame): memory = None
+        before = frame
         memory = _mix(memory, _logits(predictions, image, shrink(image, height).shape[:2]), smooth)
         sure = 1/np.exp(memory - memory.max(0)).sum(0)      # softmax of the winner
         return memory.argmax(0).astype(np.uint8), float(sure.mean())
     def see(batch):
         frames, images = zip(*batch)
         if not callable(predictions): found = [(read_prediction(predictions[f.name]), None) for f in frames]
-        elif smooth or confidence: found = [by_logits(image) for image in images]
+        elif smooth or confidence: found = [by_logits(*pair) for pair in batch]
         else:
             many = getattr(predictions, 'many', None) or partial(map, predictions)
             found = [(pred, None) for pred in many(images)]
@@ -237,12 +248,14 @@ def show_flicker(
 ):  # Figure
     "What temporal smoothing does: the pixels whose class changes from one frame to the next, with and without it."
     if len(frames) < 2: raise ValueError('flicker is a matter of two frames at least')
-    maps, photos, memory = {'each frame for itself': [], f'smooth={smooth:g}': []}, [], None
+    maps, photos = {'each frame for itself': [], f'smooth={smooth:g}': []}, []
+    memory = before = None
     for frame in tqdm(frames, desc='flicker', disable=None):
         image = read_image(frame)
         photos.append(shrink(image, 256))
         now = _logits(predict, image, photos[-1].shape[:2])
-        memory = _mix(memory, now, smooth)
+        memory = _mix(memory if _goes_on(before, frame) else None, now, smooth)
+        before = frame
         for found, logits in zip(maps.values(), (now, memory)): found.append(logits.argmax(0).astype(np.uint8))
     changed = {name: [a != b for a, b in pairwise(found)] for name, found in maps.items()}
     shares = {name: [c.mean() for c in each] for name, each in changed.items()}

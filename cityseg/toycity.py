@@ -227,7 +227,7 @@ def toy_city(
     "Draw the toy city, or reuse the one that is already there; what an interruption left undone is finished."
     root, wanted = Path(root), dict(format=_FORMAT, size=list(size), train=train, val=val, test=test, seed=seed)
     manifest, cities = root/'toycity.json', {c for names in TOY_CITIES.values() for c in names}
-    if strange := {p.name for p in root.glob('[lg]*/*/*')} - cities:
+    if strange := {p.name for p in root.glob('[lg]*/*/[!.]*')} - cities:
         raise ValueError(f'{root} holds other data, such as {min(strange)}; give another folder')
     if manifest.exists():
         have = json.loads(manifest.read_text())

@@ -55,7 +55,8 @@ class Pack:
         for s in self.splits:
             if s not in SPLITS: raise ValueError(nearest(s, SPLITS, 'split'))
         root = find_root(self.root)
-        listed = [f for s in self.splits if s in root.places['images'] for f in frames(root, s)]
+        listed = [f for s in self.splits if s in root.places.get('images', {}) for f in frames(root, s)]
+        if not listed: raise ValueError(f'{self.root} holds no images of {" or ".join(self.splits)}; name its splits with --splits')
         print(Store(pack(listed, self.out, self.workers)), 'in', self.out)
         if self.verify: return _report(verify(self.out, listed, self.workers), 'every pixel is as in the data')
 
@@ -147,9 +148,9 @@ class Submit:
 
 # %% ../nbs/14_verbs.ipynb #e0e3df36
 def _source(name):
-    "What a folder or name stands for: predictions as {frame name: Path}, or a model as a `Predictor`; and its name."
+    "What a folder, zip or name stands for: predictions by frame name, or a model as a `Predictor`; and its name."
     path = Path(name)
-    if path.is_dir() and not (path/'best').is_dir() and not (path/'config.json').exists():
+    if path.is_file() or path.is_dir() and not (path/'best').is_dir() and not (path/'config.json').exists():
         from cityseg.data import find_predictions
         return find_predictions(path), ''
     from cityseg.model import load
@@ -159,12 +160,13 @@ def _source(name):
 # %% ../nbs/14_verbs.ipynb #b5b88901
 def _footage(root, split, city, sequence):
     "The frames of one city, in order; or of a folder of pictures that is no data set."
-    from cityseg.data import DataError, frames
+    from cityseg.data import DataError, find_root, frames
     from cityseg.timelapse import folder_frames
-    try: listed = frames(root, split, 'sequence' if sequence else 'fine', labels=False)
+    try: root = find_root(root)
     except DataError as e:
         try: return folder_frames(root)
         except ValueError: raise e from None
+    listed = frames(root, split, 'sequence' if sequence else 'fine', labels=False)
     cities = sorted({f.city for f in listed})
     if city and city not in cities: raise ValueError(nearest(city, cities, f'city of {split}'))
     return [f for f in listed if f.city == (city or cities[0])]
@@ -173,7 +175,7 @@ def _footage(root, split, city, sequence):
 @dataclass
 class Timelapse:
     "Film a city with the predictions overlaid: an mp4 that browsers play, and a gif."
-    source: _named('MODEL_OR_PREDICTIONS', str)  # a model, or a folder of predictions
+    source: _named('MODEL_OR_PREDICTIONS', str)  # a model, or a folder or zip of predictions
     root: _ROOT  # the data, or any folder of pictures
     out: Path  # the .mp4
     city: Optional[str] = None  # which city; default: the first of the split
@@ -228,10 +230,10 @@ class Weather:
 class Inspect:
     "Write the mask inspector as one HTML file that needs no kernel and no network."
     root: _ROOT  # the data
-    predictions: _named('PREDICTIONS', str)  # a folder of predictions, or a model
+    predictions: _named('PREDICTIONS', str)  # a folder or zip of predictions, or a model
     out: Path  # the .html
     split: str = 'val'  # train, val or test
-    other: Optional[str] = None  # a second run to compare with: a folder of predictions, or a model
+    other: Optional[str] = None  # a second run to compare with, likewise
     height: int = 512  # rows of a frame in the page, pixels at most; 1024 keeps Cityscapes whole
     notes: Optional[Path] = None  # JSON file of notes to show; default: the one beside the predictions
 
