@@ -23,7 +23,7 @@ from .data import read_image
 from .labels import N_CLASSES
 from .model import IMAGENET, amp_dtype, forward, pick_device
 from .sampling import to_device
-from .views import Look, View, classes, looks, strips, taps, windows
+from .views import Sweep, View, classes, sweeps, strips, taps, windows
 
 # %% ../nbs/09_prediction.ipynb #f6bcf146
 def _unenlarged(model):
@@ -110,23 +110,23 @@ def _network_taps(network, at, n, pixels):
 def see(
     network: Network,
     x: torch.Tensor,  # the frame, float [1,3,H,W]
-    look: Look
+    sweep: Sweep
 ) -> Iterator:        # of (`View`, `Side` of its rows, `Side` of its columns)
-    "A network's logits for each window of a look."
-    found = network(windows(x, look))
-    for r, c in product(look.rows, look.columns):
+    "A network's logits for each window of a sweep."
+    found = network(windows(x, sweep))
+    for r, c in product(sweep.rows, sweep.columns):
         logits = next(found)
         rows, columns = (_network_taps(network, side.at, n, full)
-                         for side, n, full in zip((r, c), logits.shape[1:], look.window))
+                         for side, n, full in zip((r, c), logits.shape[1:], sweep.window))
         yield View(logits, rows, columns), r, c
         del logits    # before the next are made
 
 def average(
     network: Network,
     x: torch.Tensor,  # the frame, float [1,3,H,W]
-    ways: list        # of `Look`
+    ways: list        # of `Sweep`
 ) -> torch.Tensor:    # float32 [19,H,W] on the device, sum 1
-    "Class probabilities, averaged over windows as `window_sides` says, and over looks."
+    "Class probabilities, averaged over windows as `window_sides` says, and over sweeps."
     total = None
     for way in ways:
         for view, r, c in see(network, x, way):
@@ -156,7 +156,7 @@ class Predictor:
         device=None,    # default: the GPU if there is one
         amp='auto',     # mixed precision: auto, fp16, bf16, no
         window=None,    # height and width of a sliding window, pixels, at least 32; default: the whole frame
-        scales=(1.,),   # the image is looked at in each of these sizes, and the probabilities averaged
+        scales=(1.,),   # test-time augmentation: in each of these sizes, and the probabilities averaged
         flip=False,     # and mirrored
         stride=None,    # rows and columns from one window to the next, at most; default: two thirds of the window
         batch=None      # windows at once, at most; default: 4 on a GPU, else 1
@@ -173,18 +173,18 @@ class Predictor:
         return _fingerprint(self.model, (type(self.model).__qualname__, self.normalisation, self.window, self.scales, self.flip,
                                          self.stride, str(self.dtype)))
 
-    def looks(self, size: tuple) -> list:  # of `Look`
-        "All looks at a frame of that height and width."
-        return looks(size, self.scales, self.flip, self.window, self.stride)
+    def sweeps(self, size: tuple) -> list:  # of `Sweep`
+        "All sweeps over a frame of that height and width."
+        return sweeps(size, self.scales, self.flip, self.window, self.stride)
 
     @torch.inference_mode()
     def probabilities(self, image: np.ndarray) -> torch.Tensor:  # float32 [19,H,W] on the device, sum 1
         "Class probabilities of an image, averaged over windows, scales and mirror images."
-        return average(self.network, _input(self, image), self.looks(image.shape[:2]))
+        return average(self.network, _input(self, image), self.sweeps(image.shape[:2]))
 
     @torch.inference_mode()
     def __call__(self, image: np.ndarray) -> np.ndarray:  # trainIds, uint8 [H,W]
-        return classes(_whole(self.network, _input(self, image), self.looks(image.shape[:2])))
+        return classes(_whole(self.network, _input(self, image), self.sweeps(image.shape[:2])))
 
     @torch.inference_mode()
     def many(self, images: list) -> list:  # of trainIds, uint8 [H,W]
@@ -202,11 +202,11 @@ def _input(predict, image):
 
 def _together(predict, images):
     "The `View` of each of some images of one size, as they are."
-    (look,) = predict.looks(images[0].shape[:2])
-    network, (rows,), (columns,) = predict.network, look.rows, look.columns
+    (sweep,) = predict.sweeps(images[0].shape[:2])
+    network, (rows,), (columns,) = predict.network, sweep.rows, sweep.columns
     for logits in network(_input(predict, i) for i in images):
         yield View(logits, *(_network_taps(network, side.at, n, full)
-                             for side, n, full in zip((rows, columns), logits.shape[1:], look.window)))
+                             for side, n, full in zip((rows, columns), logits.shape[1:], sweep.window)))
 
 def _whole(network, x, ways):
     "What a network sees of a frame in all ways of looking, as one `View`: averaged, if there is more to it than one window."

@@ -94,7 +94,7 @@ class Predict:
     window: Optional[tuple[int, int]] = None  # height and width of a sliding window, pixels; default: the whole frame
     stride: Optional[tuple[int, int]] = None  # rows and columns from one window to the next; default: 2/3 of the window
     batch: Optional[int] = None  # windows at once, at most; default: 4 on a GPU, else 1
-    scales: tuple[float, ...] = (1.0,)  # average over these sizes of the image
+    scales: tuple[float, ...] = (1.0,)  # test-time augmentation: average over these sizes of the image
     flip: bool = False  # and over its mirror image
     amp: Literal['auto', 'fp16', 'bf16', 'no'] = 'auto'  # mixed precision
 
