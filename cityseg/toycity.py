@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 from .config import whole_file
+from .files import DataError, read_png
 from .labels import BY_NAME, ID_TO_COLOR
 from .painter import (FAR, HORIZON, NEAR, Canvas, Drawing, box, develop, make_part, make_thing,
                               paint_things, panel, pixel_box, stand, texture_at)
@@ -205,11 +206,16 @@ def _write(path, data):
     data = cv2.imencode('.png', data, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1] if png else json.dumps(data).encode()
     with whole_file(path) as part: part.write_bytes(data)
 
+def _drawn(picture, size):
+    "Is the picture of a frame there, whole and of this size?"
+    try: return read_png(picture).shape[:2] == size
+    except DataError: return False
+
 def _write_frame(root, split, city, sequence, t, size, seed):
     "Draw one frame and write its five files, the picture last, unless it is there already."
     name = f'{split}/{city}/{city}_{sequence:06}_{t:06}'
     picture = root/f'leftImg8bit/{name}_leftImg8bit.png'
-    if picture.exists() and (have := cv2.imread(str(picture))) is not None and have.shape[:2] == size: return
+    if _drawn(picture, size): return
     d = draw_frame(city, sequence, t, size, seed)
     if split == 'test': d = _blank(d.image)
     truth = {'labelIds.png': d.label_ids, 'instanceIds.png': d.instance_ids, 'polygons.json': d.polygons,
