@@ -56,7 +56,7 @@ def readme_text():
     nb = nbformat.read(ROOT/'nbs'/'index.ipynb', 4)
     nb.cells = [c for c in nb.cells if not c.source.startswith('#| hide')]
     text, _ = MarkdownExporter().from_notebook_node(nb)
-    text = re.sub(r'\]\((?=images/|\d\d_)', '](nbs/', text)  # links as seen from the top
+    text = re.sub(r'\]\((?=images/|\w+\.ipynb)', '](nbs/', text)  # links as seen from the top
     return ('<!-- Made from nbs/index.ipynb by `python .ci/house.py readme`; edit that. -->\n\n'
             + re.sub(r'\n{3,}', '\n\n', text).strip() + '\n')
 

@@ -206,11 +206,13 @@ _PLAIN = SimpleNamespace(curve=0, haze=400, ambient=.78, sun=.5, to_sun=np.array
 def stage(
     things,             # list of Thing, farthest first
     size=(200, 640),    # (height, width) in pixels
-) -> np.ndarray:        # RGB, uint8 [2H,W,3]
+) -> np.ndarray:        # RGB, uint8 [2h,W,3], of the h rows with something in them
     "Things alone on an empty stage, over the colours of their labels."
     image, canvas = np.full((2*size[0], 2*size[1], 3), 236, np.uint8), Canvas(size, 'unlabeled')
     paint_things(image, canvas, [(thing, 0.) for thing in things], _PLAIN, 0.)
-    return np.vstack([cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), ID_TO_COLOR[canvas.labels]])
+    seen = np.flatnonzero(canvas.labels.any(1))
+    rows = slice(max(0, seen[0] - 8), seen[-1] + 9)
+    return np.vstack([cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)[rows], ID_TO_COLOR[canvas.labels[rows]]])
 
 # %% ../nbs/02_painter.ipynb #a411ddab
 @lru_cache(1)
