@@ -55,6 +55,7 @@ def parse_loss(
     for term in spec.replace(' ', '').split('+'):
         weight, _, name = term.rpartition('*')
         if name not in LOSSES: raise ValueError(f'loss: {nearest(name, LOSSES, "loss")} (sums: ce+0.5*dice)')
+        if name in terms: raise ValueError(f'loss: {name} is named twice; add its weights up')
         try: terms[name] = float(weight or 1)
         except ValueError: raise ValueError(f'loss: the weight {weight!r} of {name} is not a number') from None
         if not 0 < terms[name] < float('inf'): raise ValueError(f'loss: the weight of {name} must be above 0')

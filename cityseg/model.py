@@ -68,7 +68,7 @@ def _load_encoder(encoder, path):
     if path.suffix == '.safetensors': state = load_file(path)
     else: state = torch.load(path, map_location='cpu', weights_only=True)
     inner = getattr(encoder, 'model', encoder)
-    missing, extra = inner.load_state_dict(state, strict=False)
+    missing, extra = torch.nn.Module.load_state_dict(inner, state, strict=False)  # some encoders have a stricter one of their own
     if missing:
         raise ValueError(f'{path} does not fit this encoder: it lacks {len(missing)} of its tensors, '
                          f'first {missing[0]}')
@@ -159,7 +159,7 @@ class Ohem(torch.nn.CrossEntropyLoss):
         known, same = target != self.ignore_index, dict(ignore_index=self.ignore_index, reduction='none')
         losses = F.cross_entropy(logits, target, self.weight, label_smoothing=self.label_smoothing, **same)[known]
         hardness = losses.detach()
-        if self.weight is not None: hardness = F.cross_entropy(logits.detach(), target, **same)[known]
+        if self.weight is not None or self.label_smoothing: hardness = F.cross_entropy(logits.detach(), target, **same)[known]
         hardest = hardness.topk(max(1, len(hardness)//16)).values[-1]
         return losses[hardness >= hardest.clamp(max=-math.log(.7))].mean()
 

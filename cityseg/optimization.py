@@ -9,6 +9,7 @@ __all__ = ['learning_rate', 'parameter_groups', 'optimizer', 'counterparts', 'up
 import numpy as np
 import torch
 import torch.distributed as dist
+from timm.layers import BatchNormAct2d, convert_sync_batchnorm
 from torch.distributed.nn.functional import all_reduce
 from .config import Run
 
@@ -65,23 +66,28 @@ def update_average(
     if counters: torch._foreach_copy_(*counters)
 
 # %% ../nbs/10_optimization.ipynb #2994c58d
+def _normalised(norm, x):
+    "What a batch norm makes of a batch whose (equal) parts lie in all processes, on any device."
+    n = x.numel()//x.shape[1]*dist.get_world_size()
+    mean = all_reduce(x.sum((0, 2, 3)))/n
+    var = all_reduce((x - mean[:, None, None]).square().sum((0, 2, 3)))/n  # and not mean of squares: that would cancel
+    with torch.no_grad():
+        norm.num_batches_tracked += 1
+        norm.running_mean.lerp_(mean, norm.momentum)
+        norm.running_var.lerp_(var*n/(n - 1), norm.momentum)
+    scale = norm.weight*torch.rsqrt(var + norm.eps)
+    return x*scale[:, None, None] + (norm.bias - mean*scale)[:, None, None]
+
 class _SharedBatchNorm(torch.nn.BatchNorm2d):
-    "Batch norm whose statistics are over the (equal) parts of all processes, on any device."
-    def forward(self, x):
-        if not self.training: return super().forward(x)
-        n = x.numel()//x.shape[1]*dist.get_world_size()
-        mean = all_reduce(x.sum((0, 2, 3)))/n
-        var = all_reduce((x - mean[:, None, None]).square().sum((0, 2, 3)))/n  # and not mean of squares: that would cancel
-        with torch.no_grad():
-            self.num_batches_tracked += 1
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(var*n/(n - 1), self.momentum)
-        scale = self.weight*torch.rsqrt(var + self.eps)
-        return x*scale[:, None, None] + (self.bias - mean*scale)[:, None, None]
+    def forward(self, x): return _normalised(self, x) if self.training else super().forward(x)
+
+class _SharedBatchNormAct(BatchNormAct2d):
+    def forward(self, x): return self.act(self.drop(_normalised(self, x))) if self.training else super().forward(x)
+
+_SHARED = {torch.nn.BatchNorm2d: _SharedBatchNorm, BatchNormAct2d: _SharedBatchNormAct}
 
 def share_batch_norm(model: torch.nn.Module) -> torch.nn.Module:
     "Let every batch norm take its statistics over all processes."
-    if next(model.parameters()).is_cuda: return torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
-    for m in model.modules():
-        if type(m) is torch.nn.BatchNorm2d: m.__class__ = _SharedBatchNorm
+    if next(model.parameters()).is_cuda: return convert_sync_batchnorm(model)   # timm's: torch's drops the activation in its batch norms
+    for m in model.modules(): m.__class__ = _SHARED.get(type(m), type(m))
     return model

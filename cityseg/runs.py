@@ -11,6 +11,7 @@ import html
 import io
 import json
 import platform
+import re
 import sys
 import warnings
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from .config import Run, differences, whole_file
 from .labels import CLASS_NAMES
 from .pictures import data_uri, jpeg
@@ -45,8 +47,8 @@ def keep_going(
 ):
     "Turn an error of the disk into a warning."
     try: yield
-    except (OSError, RuntimeError) as e:  # torch.save raises RuntimeError where the disk is full
-        if isinstance(e, RuntimeError) and 'write' not in str(e): raise
+    except (OSError, RuntimeError, SafetensorError) as e:  # torch.save raises RuntimeError where the disk is full, from its zip writer
+        if isinstance(e, RuntimeError) and not re.search('write|inline_container', str(e)): raise
         warnings.warn(f'{what} could not be written ({e}); what was there before is kept, and the training goes on. '
                       'Free some space on the disk.', stacklevel=3)
 
@@ -81,7 +83,7 @@ class Log:
         self.out, kept = out, [r for r in read_history(out) if r['iteration'] <= iteration]
         with whole_file(out/'history.jsonl') as part: part.write_text(''.join(json.dumps(r) + '\n' for r in kept))
         with whole_file(out/'machine.json') as part: part.write_text(json.dumps(machine_facts(device), indent=1))
-        self.board = SummaryWriter(str(out/'tb'), purge_step=iteration or None)
+        self.board = SummaryWriter(str(out/'tb'), purge_step=iteration + 1 if iteration else None)
 
     def row(self, row: dict):
         "Add a row; what is a number is a curve in TensorBoard."

@@ -91,8 +91,9 @@ def _update(state):
     state.iteration += 1
     state.skipped, state.in_a_row = state.skipped + (not finite), 0 if finite else state.in_a_row + 1
     if run.ema and finite: update_average(state.pairs, state.iteration, run.ema)
-    if run.ema and not finite:  # batch norm may have seen what is not finite, too
-        for now, kept in zip(state.model.buffers(), state.average.buffers()): now.copy_(torch.where(now.isfinite(), now, kept))
+    if not finite:  # batch norm may have seen what is not finite, too: back to the average, or to where it began
+        for (name, now), kept in zip(state.model.named_buffers(), state.average.buffers()):
+            now.copy_(torch.where(now.isfinite(), now, kept if run.ema else float(name.endswith('running_var'))))
     if state.in_a_row >= 50: raise FloatingPointError(
         f'50 steps in a row without a finite gradient, up to iteration {state.iteration}: try a lower --learning-rate, '
         'or --amp no; the last checkpoint is kept')
@@ -113,10 +114,10 @@ def step(
     state.waited += time.perf_counter() - begin
     try: total = _in_pieces(state, model, criterion, batch)
     except torch.OutOfMemoryError as e:
-        total = None
+        total, more = None, 2*state.run.accumulate*state.parts
+        way = '' if state.run.batch_size % (more*state.machine.world) else f'go on with --resume and --accumulate {more}, or '
         if state.machine.world > 1 or state.parts >= len(batch[0][0]): raise torch.OutOfMemoryError(   # others wait for this process
-            f'out of memory at iteration {state.iteration + 1}: go on with --resume and --accumulate {2*state.run.accumulate*state.parts}, '
-            f'or try a smaller --crop-size ({e})') from e
+            f'out of memory at iteration {state.iteration + 1}: {way}try a smaller --crop-size ({e})') from e
     if total is None:   # only here, since the error held on to memory; batch norm has seen some windows already
         state.parts *= 2
         state.optimizer.zero_grad(set_to_none=True)
@@ -126,12 +127,14 @@ def step(
 
 # %% ../nbs/10_state.ipynb #ffe580e3
 def parts_that_fit(
-    state: State,        # its weights, statistics and random state stay as they are
+    state: State,        # weights, statistics and random state stay as they are
     criterion,           # logits, trainIds -> loss
     images, labels       # one batch of windows: uint8 [b,h,w,3], [b,h,w]
 ) -> int:
-    "In how many parts a batch must be taken; raises RuntimeError where not even one window fits."
-    random, parts = torch.random.get_rng_state(), 1
+    """In how many parts a batch must be taken; raises RuntimeError where not even one window fits.
+
+    Parameters that get no gradient, as the layers of an encoder that its decoder leaves out, are frozen."""
+    random, parts, room = torch.random.get_rng_state(), 1, None
     cuda = torch.cuda.get_rng_state() if state.machine.device.type == 'cuda' else None
     state.model.train()
     for m in state.model.modules():
@@ -143,6 +146,7 @@ def parts_that_fit(
             with contextlib.suppress(torch.OutOfMemoryError):
                 for _ in range(min(parts, 2)):   # the second piece finds the gradients of the first
                     _backward(state, state.model, criterion, images[:n], labels[:n].to(state.machine.device))
+                for p in state.model.parameters(): p.requires_grad_(p.grad is not None)   # other processes would wait for it
                 return parts
             if n == 1: raise RuntimeError(f'not even one window of {tuple(images.shape[1:3])} fits into the memory of '
                                           f'{state.machine.device}: try a smaller --crop-size, --recompute, or a lighter encoder')

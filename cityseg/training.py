@@ -8,6 +8,7 @@ __all__ = ['validate', 'total_iterations', 'fit', 'launch']
 # %% ../nbs/10_training.ipynb #4dd23567
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -86,8 +87,8 @@ def total_iterations(
 def _open(run, out, resume):
     "Make the run folder; refuse to train over another training. True if there is something to resume."
     out.mkdir(parents=True, exist_ok=True)
-    for left in out.glob('.*'):                              # by a process that was killed while it wrote
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    for left in out.glob('.*'):                              # by a process that was killed while it wrote; other hidden files are not ours
+        if re.fullmatch(r'\.(\d+-.+|best-.+|preflight-\d+\.pt)', left.name): shutil.rmtree(left) if left.is_dir() else left.unlink()
     found = (out/'last.pt').exists()
     if found and not resume:
         raise FileExistsError(f'{out} already holds a training: go on with it by --resume (resume=True), or choose another folder')
@@ -114,8 +115,9 @@ def _validation(state, val, log, row):
     for name, picture in dict(pictures, **{f'{state.iteration:06}': pictures['first']}).items():
         if picture is not None and name != 'first': log.picture(name, picture)
     if confusion.miou > state.best:
-        state.best = confusion.miou
-        with keep_going('best/'): save(state.average, log.out/'best')
+        with keep_going('best/'):
+            save(state.average, log.out/'best')
+            state.best = confusion.miou
     with keep_going('last.pt'): state.save(log.out/'last.pt')
 
 def _row(state, losses, seconds, rate):
