@@ -31,18 +31,15 @@ class State:
         self.parts, self.skipped, self.in_a_row, self.waited = 1, 0, 0, 0.  # see `step`
         self.model = build(run).to(machine.device, memory_format=torch.channels_last)
         if machine.world > 1: self.model = share_batch_norm(self.model)
-        torch.manual_seed(run.seed + machine.rank)  # dropout differs between processes
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval() if run.ema else self.model
         self.pairs = counterparts(self.average, self.model) if run.ema else None
         self.optimizer = optimizer(self.model, run)
 
     def save(self, path):
         "Write last.pt."
-        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
         state = {k: getattr(self, k) for k in ('iteration', 'best', 'seconds', 'skipped')}
         state |= {k: getattr(self, k).state_dict() for k in ('model', 'average', 'optimizer')}
-        state |= dict(run=self.run.to_dict(), scaler=self.machine.scaler.state_dict(),
-                      random=dict(cpu=torch.get_rng_state(), cuda=cuda))
+        state |= dict(run=self.run.to_dict(), scaler=self.machine.scaler.state_dict())
         with whole_file(path) as part: torch.save(state, part)
 
     def restore(self, path):
@@ -51,9 +48,10 @@ class State:
         for k in ('iteration', 'best', 'seconds', 'skipped'): setattr(self, k, state[k])
         for k in ('model', 'average', 'optimizer'): getattr(self, k).load_state_dict(state[k])
         if state['scaler']: self.machine.scaler.load_state_dict(state['scaler'])
-        random = state['random']
-        torch.set_rng_state(random['cpu'])
-        if len(random['cuda']) == torch.cuda.device_count() > 0: torch.cuda.set_rng_state_all(random['cuda'])
+
+    def seed(self):
+        "Let dropout draw what it always draws in this iteration, in this process; so no random state need be kept."
+        torch.manual_seed((self.run.seed*10**9 + self.iteration*1000 + self.machine.rank) % 2**63)
 
 # %% ../nbs/10_state.ipynb #bc80a66c
 def _backward(state, model, criterion, images, labels, share=1.):
@@ -109,6 +107,7 @@ def step(
     "One iteration: forward and backward over the pieces of a batch, clip, step, average."
     for group in state.optimizer.param_groups: group['lr'] = rate*group['rate']
     model.train()
+    state.seed()
     begin = time.perf_counter()
     batch = [next(batches) for _ in range(state.run.accumulate)]
     state.waited += time.perf_counter() - begin
@@ -127,15 +126,14 @@ def step(
 
 # %% ../nbs/10_state.ipynb #ffe580e3
 def parts_that_fit(
-    state: State,        # weights, statistics and random state stay as they are
+    state: State,        # weights and statistics stay as they are
     criterion,           # logits, trainIds -> loss
     images, labels       # one batch of windows: uint8 [b,h,w,3], [b,h,w]
 ) -> int:
     """In how many parts a batch must be taken; raises RuntimeError where not even one window fits.
 
     Parameters that get no gradient, as the layers of an encoder that its decoder leaves out, are frozen."""
-    random, parts, room = torch.random.get_rng_state(), 1, None
-    cuda = torch.cuda.get_rng_state() if state.machine.device.type == 'cuda' else None
+    parts, room = 1, None
     state.model.train()
     for m in state.model.modules():
         if isinstance(m, torch.nn.modules.batchnorm._BatchNorm): m.eval()
@@ -155,8 +153,7 @@ def parts_that_fit(
     finally:
         del room
         state.optimizer.zero_grad(set_to_none=True)
-        torch.random.set_rng_state(random)
-        if cuda is not None: torch.cuda.set_rng_state(cuda); torch.cuda.empty_cache()
+        if state.machine.device.type == 'cuda': torch.cuda.empty_cache()
 
 # %% ../nbs/10_state.ipynb #e2adbb42
 class Check(NamedTuple):
