@@ -12,6 +12,7 @@ import io
 import json
 import math
 import os
+import shutil
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ import segmentation_models_pytorch as smp
 import torch
 import torch.nn.functional as F
 from torch.utils.checkpoint import checkpoint
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from .config import Run, parse_loss
 from .labels import N_CLASSES, VOID
@@ -176,7 +178,10 @@ def rarity(
     return [w/mean for w in weights]
 
 class Loss(torch.nn.Module):
-    "A weighted sum of losses: logits [B,19,H,W] and trainIds [B,H,W] (any integer type) to one number."
+    """A weighted sum of losses: logits [B,19,H,W] and trainIds [B,H,W] (any integer type) to one number.
+
+    Class weights are normalised, and dice, jaccard and lovasz taken, over what is in the network at once: where a batch is
+    split, over processes or to fit into memory, each part has its own."""
     def __init__(self,
                  spec: str,               # such as "ce+0.5*dice"
                  smoothing: float = 0.,   # label smoothing of ce and ohem, 0..1
@@ -208,6 +213,7 @@ def save(
         (new/'README.md').unlink(missing_ok=True)
         (new/'config.json').write_text(json.dumps(config, indent=1))
         (new/'preprocessor_config.json').write_text(json.dumps(dict(mean=model.mean, std=model.std)))
+        shutil.copymode(new/'config.json', new/'model.safetensors')   # safetensors would let nobody else read it
         folder.mkdir(exist_ok=True)
         for file in sorted(new.iterdir(), key=lambda p: p.suffix == '.safetensors'): os.replace(file, folder/file.name)
     return folder
@@ -229,6 +235,8 @@ def load(
         with contextlib.redirect_stdout(io.StringIO()):  # the hub's client says where it reads from
             model = _fuse_attention(smp.from_pretrained(str(folder) if folder.is_dir() else str(source)))
     except Exception as e:
+        if isinstance(e, (SafetensorError, json.JSONDecodeError)):
+            raise ValueError(f'{folder} holds a damaged model ({e}); copy it again') from e
         if folder.is_dir() or not _is_offline(e) and 'Repo' not in type(e).__name__: raise
         raise FileNotFoundError(f'{source}: no such folder, and no such model could be fetched from a hub '
                                 f'({type(e).__name__})') from e

@@ -29,7 +29,7 @@ from .model import Loss, rarity, save
 from .optimization import learning_rate
 from .pictures import error_map, overlay, shrink, side_by_side
 from .prediction import Predictor
-from .runs import Live, Log, keep_going, read_history, validations, write_report
+from .runs import Live, Log, keep_going, read_history, same_run, validations, write_report
 from .sampling import Windows, loader, whole_frames
 from .session import Interruptible, Machine, as_sentence, forecast
 from .state import State, check_device, preflight, step
@@ -84,7 +84,7 @@ def total_iterations(
     "How many optimizer steps a run is long."
     return run.iterations or max(1, round(run.epochs*n/run.batch_size))
 
-def _open(run, out, resume):
+def _open(run, out, resume, say=print):
     "Make the run folder; refuse to train over another training. True if there is something to resume."
     out.mkdir(parents=True, exist_ok=True)
     for left in out.glob('.*'):                              # by a process that was killed while it wrote; other hidden files are not ours
@@ -92,6 +92,8 @@ def _open(run, out, resume):
     found = (out/'last.pt').exists()
     if found and not resume:
         raise FileExistsError(f'{out} already holds a training: go on with it by --resume (resume=True), or choose another folder')
+    if found and (out/'run.json').exists(): same_run(run, json.loads((out/'run.json').read_text()), out)   # before weights are fetched
+    if resume and not found and validations(out): say(f'{out} holds no last.pt to go on from: the training begins anew')
     if not found:
         with whole_file(out/'run.json') as part: part.write_text(json.dumps(run.to_dict(), indent=1))
     return found
@@ -138,7 +140,7 @@ def _set_out(run, root, out, resume, say):
     machine = Machine(run.amp)
     check_device(machine)                                    # before minutes are spent on packing
     train, val = packed(run, frames(root, 'train'), frames(root, 'val'))
-    found = _open(run, out, resume) if machine.rank == 0 else (out/'last.pt').exists()
+    found = _open(run, out, resume, say) if machine.rank == 0 else (out/'last.pt').exists()
     state, total = State(run, machine), total_iterations(run, len(train))
     if found: state.restore(out/'last.pt')
     if state.iteration >= total: return state, None, None, train, val, total, None
@@ -221,8 +223,8 @@ except Exception as e:
     print(f'RANK {os.environ["RANK"]}: {type(e).__name__}: {e}', flush=True)
     raise"""
 
-def _follow(process, out, total):
-    "Show a training in other processes until it ends: its messages, a bar, curves. Its whole output, in lines."
+def _follow(process, out, total, stop):
+    "Show a training in other processes until it ends: its messages, a bar, curves; `stop` is called before each look. Its output, in lines."
     lines, live = [], Live(out)
     def listen():
         for line in process.stdout:
@@ -233,6 +235,7 @@ def _follow(process, out, total):
     with tqdm(total=total, desc='train', unit='it', disable=None) as bar:
         while process.poll() is None:
             time.sleep(.5)
+            stop()
             rows = read_history(out)
             if rows and rows[-1]['iteration'] > bar.n:
                 bar.update(rows[-1]['iteration'] - bar.n)
@@ -261,13 +264,16 @@ def launch(
                sys.executable, '-c', _RANK, json.dumps(run.to_dict()), str(root), str(out), str(resume)]
     process = subprocess.Popen(command, env={**os.environ, 'OMP_NUM_THREADS': threads}, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True, start_new_session=True)
-    try: lines = _follow(process, Path(out), total)
-    except KeyboardInterrupt:  # all ranks end their iteration, one writes the checkpoint
-        process.send_signal(signal.SIGINT)
-        say('stopping all processes ...')
-        process.wait()
-        return (validations(out) or [{}])[-1]
-    if process.returncode:
+    stopped = []
+    def stop():
+        if interrupt.asked and not stopped:  # all ranks end their iteration, one writes the checkpoint
+            stopped.append(process.send_signal(signal.SIGINT))
+            say('stopping all processes ...')
+    try:
+        with Interruptible() as interrupt: lines = _follow(process, Path(out), total, stop)
+    finally:
+        if process.poll() is None: process.terminate()   # interrupted twice: nothing is left running
+    if process.returncode and not stopped:
         errors = [l for l in lines if l.startswith('RANK ')] or lines[-30:]
         raise RuntimeError(f'training on {gpus} processes failed: ' + (errors[0] if errors[0].startswith('RANK') else '\n'.join(errors)))
     return (validations(out) or [{}])[-1]
