@@ -180,8 +180,8 @@ def rarity(
 class Loss(torch.nn.Module):
     """A weighted sum of losses: logits [B,19,H,W] and trainIds [B,H,W] (any integer type) to one number.
 
-    Class weights are normalised, and dice, jaccard and lovasz taken, over what is in the network at once: where a batch is
-    split, over processes or to fit into memory, each part has its own."""
+    Dice, jaccard and lovasz are those of what is in the network at once: where a batch is split, over processes or to fit
+    into memory, each part has its own."""
     def __init__(self,
                  spec: str,               # such as "ce+0.5*dice"
                  smoothing: float = 0.,   # label smoothing of ce and ohem, 0..1
@@ -192,11 +192,18 @@ class Loss(torch.nn.Module):
         entropy = dict(weight=weight, ignore_index=VOID, label_smoothing=smoothing)
         kinds = dict(_LOSSES, ce=lambda: torch.nn.CrossEntropyLoss(**entropy), ohem=lambda: Ohem(**entropy))
         self.terms = torch.nn.ModuleDict({name: kinds[name]() for name in self.weights})
+        counts = torch.zeros(256)
+        counts[:N_CLASSES] = 1 if weight is None or 'ce' not in self.weights else weight
+        self.register_buffer('counts', counts, persistent=False)
 
     def forward(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         logits, target = logits.float(), target.long()
         if not (target != VOID).any(): return logits.sum()*0  # nothing to learn from, and still a gradient
         return sum(w*self.terms[name](logits, target) for name, w in self.weights.items())
+
+    def amount(self, target: torch.Tensor) -> torch.Tensor:
+        "How much the mean over these pixels counts beside others: their number, in cross-entropy weighted, without void."
+        return self.counts[target.long()].sum()
 
 # %% ../nbs/07_model.ipynb #f64a3072
 def save(

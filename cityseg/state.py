@@ -62,16 +62,17 @@ def _backward(state, model, criterion, images, labels, share=1.):
     state.machine.scaler.scale(loss).backward()
     return loss.detach()
 
-def _shares(machine, labels):
+def _shares(machine, criterion, labels):
     "What the mean loss of each piece counts: its share of the whole batch's known pixels (processes are averaged, hence times them)."
-    known = torch.stack([(y != VOID).sum() for y in labels]).float()
+    amount = getattr(criterion, 'amount', lambda y: (y != VOID).sum())
+    known = torch.stack([amount(y) for y in labels]).float()
     return known*machine.world/machine.sum(known.sum()).clamp(min=1)
 
 def _in_pieces(state, model, criterion, batch):
     "Forward and backward of a batch, each of its parts in `state.parts` pieces; the loss."
     images, labels = zip(*(piece for part in batch for piece in zip(*(t.chunk(state.parts) for t in part))))
     labels, total = [y.to(state.machine.device, non_blocking=True) for y in labels], 0.
-    for i, (x, y, share) in enumerate(zip(images, labels, _shares(state.machine, labels))):
+    for i, (x, y, share) in enumerate(zip(images, labels, _shares(state.machine, criterion, labels))):
         alone = state.machine.world == 1 or i == len(images) - 1   # gradients are averaged once, with the last piece
         with contextlib.nullcontext() if alone else model.no_sync():
             total = total + _backward(state, model, criterion, x, y, share)
