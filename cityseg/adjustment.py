@@ -11,7 +11,7 @@ import torch
 from tqdm.auto import tqdm
 from .labels import N_CLASSES, VOID
 from .metrics import Confusion
-from .model import forward
+from .model import classifier, forward
 from .sampling import to_device, whole_frames
 from .session import Machine
 
@@ -102,6 +102,6 @@ def adjust(
     logits, labels = sampled_logits(model, some, machine, workers)
     if not len(labels): raise ValueError(f'no labelled pixel in {len(some)} training frames to adjust the logits by')
     shift = best_shift(logits, labels)
-    bias = model.segmentation_head[0].bias
+    bias = classifier(model).bias
     bias += shift.to(bias)
     return tuple(_mean_iou(logits, labels, s) for s in (torch.zeros(N_CLASSES), shift))

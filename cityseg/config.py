@@ -95,6 +95,7 @@ class Run:
     compile: bool = False  # compile the model: slower start, faster steps on recent GPUs
     recompute: bool = False  # save GPU memory: recompute the encoder's transformer blocks instead of keeping them
     validate_every: int = 1000  # iterations between validations; the last iteration validates always
+    save_minutes: float = 15.0  # minutes between checkpoints at most; there is one at each validation, too
     store: str = 'auto'  # where frames are packed for fast reading: a folder, auto (a cache, where it pays), none (PNGs)
     workers: int = 2  # processes that read windows, per GPU; 0: read in the main process
     seed: int = 0  # of weights, windows and augmentation
@@ -120,7 +121,7 @@ _RANGES = dict(decoder_channels=(0, 2048), augmentation=(0, 1), label_smoothing=
                class_uniform=(0, 1), cat_max_ratio=(0.05, 1),
                batch_size=(1, 4096), accumulate=(1, 1024), epochs=(0.001, 1e6),
                iterations=(0, 1e8), learning_rate=(1e-8, 10), encoder_rate=(0, 10), weight_decay=(0, 1), warmup=(0, 1e6),
-               clip=(0, 1e4), ema=(0, 0.99999), logit_adjustment=(0, 1e5), validate_every=(1, 1e8), workers=(0, 64),
+               clip=(0, 1e4), ema=(0, 0.99999), logit_adjustment=(0, 1e5), validate_every=(1, 1e8), save_minutes=(0, 1e4), workers=(0, 64),
                seed=(0, 2**31), hours=(0, 1e4))
 
 def _number(value, whole):

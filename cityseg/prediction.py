@@ -21,7 +21,7 @@ import torch
 from tqdm.auto import tqdm
 from .data import read_image
 from .labels import N_CLASSES
-from .model import IMAGENET, amp_dtype, forward, pick_device
+from .model import IMAGENET, amp_dtype, forward, out_of_memory, pick_device
 from .sampling import to_device
 from .views import Sweep, View, classes, sweeps, strips, taps, windows
 
@@ -34,11 +34,6 @@ def _unenlarged(model):
     model = copy.copy(model)
     model._modules = dict(model._modules, segmentation_head=torch.nn.Sequential(*(m for m in head if m is not last)))
     return model, round(float(last.scale_factor)), bool(last.align_corners)
-
-def _out_of_memory(error):
-    "Does this error mean that memory ran out? (The CPU's and other devices' come as a plain RuntimeError.)"
-    return isinstance(error, torch.cuda.OutOfMemoryError) or any(
-        words in str(error) for words in ("can't allocate memory", 'not enough memory', 'out of memory'))
 
 def _device():
     "The device of this process; that a GPU is of no use is said."
@@ -81,7 +76,7 @@ class Network:
                 x = torch.cat(windows) if len(windows) > 1 else windows[0]    # no copy of a lone one
                 logits = forward(self.model, x).float().contiguous()
         except RuntimeError as e:
-            if not _out_of_memory(e): raise
+            if not out_of_memory(e): raise
             _halve(self, windows)
             return None
         if logits.ndim != 4 or logits.shape[1] != N_CLASSES:

@@ -10,13 +10,15 @@ import contextlib
 import copy
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 import torch
 from .config import Run, whole_file
 from .labels import VOID
-from .model import build
+from .model import build, out_of_memory
 from .optimization import counterparts, optimizer, share_batch_norm, update_average
+from .prediction import Predictor
 from .runs import load_checkpoint
 from .sampling import to_device
 from .session import Machine
@@ -25,19 +27,24 @@ from .store import read
 # %% ../nbs/10_state.ipynb #722862eb
 class State:
     "Everything that changes in training: weights, their average, optimizer, scaler, iteration, best mean IoU."
-    def __init__(self, run: Run, machine: Machine):
+    def __init__(self, run: Run, machine: Machine, last: Path = None):  # a checkpoint to go on from
         torch.manual_seed(run.seed)
         self.run, self.machine, self.iteration, self.best, self.seconds = run, machine, 0, -1., 0.
+        self.validated = 0                                                  # the iteration of the last validation
         self.parts, self.skipped, self.in_a_row, self.waited = 1, 0, 0, 0.  # see `step`
-        self.model = build(run).to(machine.device, memory_format=torch.channels_last)
+        self.frame_seconds = 0.                                             # that predicting a frame takes, see `preflight`
+        self.model = build(replace(run, encoder_weights='none') if last else run).to(machine.device, memory_format=torch.channels_last)
         if machine.world > 1: self.model = share_batch_norm(self.model)
         self.average = copy.deepcopy(self.model).requires_grad_(False).eval() if run.ema else self.model
         self.pairs = counterparts(self.average, self.model) if run.ema else None
         self.optimizer = optimizer(self.model, run)
+        if last: self.restore(last)
+
+    _plain = 'iteration', 'best', 'seconds', 'skipped', 'validated'
 
     def save(self, path):
         "Write last.pt."
-        state = {k: getattr(self, k) for k in ('iteration', 'best', 'seconds', 'skipped')}
+        state = {k: getattr(self, k) for k in self._plain} | dict(mean=self.model.mean, std=self.model.std)
         state |= {k: getattr(self, k).state_dict() for k in ('model', 'average', 'optimizer')}
         state |= dict(run=self.run.to_dict(), scaler=self.machine.scaler.state_dict())
         with whole_file(path) as part: torch.save(state, part)
@@ -45,7 +52,8 @@ class State:
     def restore(self, path):
         "Go on from last.pt, as if nothing had happened."
         state = load_checkpoint(path, self.run)
-        for k in ('iteration', 'best', 'seconds', 'skipped'): setattr(self, k, state[k])
+        for k in self._plain: setattr(self, k, state[k])
+        for model in self.model, self.average: model.mean, model.std = state['mean'], state['std']
         for k in ('model', 'average', 'optimizer'): getattr(self, k).load_state_dict(state[k])
         if state['scaler']: self.machine.scaler.load_state_dict(state['scaler'])
 
@@ -83,7 +91,7 @@ def _update(state):
     run, scaler = state.run, state.machine.scaler
     scaler.unscale_(state.optimizer)
     norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), run.clip or torch.finfo(torch.float32).max)  # inf/inf would be NaN
-    if scaler.is_enabled() or norm.isfinite(): scaler.step(state.optimizer)  # a scaler looks on the GPU itself
+    if scaler.is_enabled() or norm.isfinite(): scaler.step(state.optimizer)  # a scaler looks on the GPU itself; finite ones whose norm isn't are 0 now
     scaler.update()
     state.optimizer.zero_grad(set_to_none=True)
     finite = bool(norm.isfinite())                                           # asked late: until then the GPU has work
@@ -113,7 +121,8 @@ def step(
     batch = [next(batches) for _ in range(state.run.accumulate)]
     state.waited += time.perf_counter() - begin
     try: total = _in_pieces(state, model, criterion, batch)
-    except torch.OutOfMemoryError as e:
+    except RuntimeError as e:
+        if not out_of_memory(e): raise
         total, more = None, 2*state.run.accumulate*state.parts
         way = '' if state.run.batch_size % (more*state.machine.world) else f'go on with --resume and --accumulate {more}, or '
         if state.machine.world > 1 or state.parts >= len(batch[0][0]): raise torch.OutOfMemoryError(   # others wait for this process
@@ -126,6 +135,22 @@ def step(
     return total
 
 # %% ../nbs/10_state.ipynb #ffe580e3
+def _fits(state, criterion, images, labels, n):
+    "Does a piece of n windows fit, forward and backward, beside what the optimizer keeps and processes exchange? Leaves gradients."
+    state.optimizer.zero_grad(set_to_none=True)
+    try:
+        room = [torch.empty_like(p) for p in state.model.parameters() for _ in range(2 + (state.machine.world > 1))]
+        for _ in range(1 + (n < len(images))):   # the second piece finds the gradients of the first
+            _backward(state, state.model, criterion, images[:n], labels[:n].to(state.machine.device))
+    except RuntimeError as e:
+        if not out_of_memory(e): raise
+        return False
+    return True
+
+def _freeze_unread(model):
+    "Freeze parameters that got no gradient, as the layers of an encoder that its decoder leaves out: processes would wait for it."
+    for p in model.parameters(): p.requires_grad_(p.grad is not None)
+
 def parts_that_fit(
     state: State,        # weights and statistics stay as they are
     criterion,           # logits, trainIds -> loss
@@ -133,28 +158,22 @@ def parts_that_fit(
 ) -> int:
     """In how many parts a batch must be taken; raises RuntimeError where not even one window fits.
 
-    Parameters that get no gradient, as the layers of an encoder that its decoder leaves out, are frozen."""
-    parts, room = 1, None
+    Parameters that get no gradient are frozen."""
+    parts = 1
     state.model.train()
     for m in state.model.modules():
         if isinstance(m, torch.nn.modules.batchnorm._BatchNorm): m.eval()
     try:
-        room = [torch.empty_like(p) for p in state.model.parameters() for _ in range(2 + (state.machine.world > 1))]  # the optimizer; exchange
-        while True:
-            n = -(-len(images)//parts)
-            with contextlib.suppress(torch.OutOfMemoryError):
-                for _ in range(min(parts, 2)):   # the second piece finds the gradients of the first
-                    _backward(state, state.model, criterion, images[:n], labels[:n].to(state.machine.device))
-                for p in state.model.parameters(): p.requires_grad_(p.grad is not None)   # other processes would wait for it
-                return parts
+        while not _fits(state, criterion, images, labels, n := -(-len(images)//parts)):
             if n == 1: raise RuntimeError(f'not even one window of {tuple(images.shape[1:3])} fits into the memory of '
                                           f'{state.machine.device}: try a smaller --crop-size, --recompute, or a lighter encoder')
             parts *= 2
-            state.optimizer.zero_grad(set_to_none=True)
+        _freeze_unread(state.model)
+        return parts
     finally:
-        del room
         state.optimizer.zero_grad(set_to_none=True)
         if state.machine.device.type == 'cuda': torch.cuda.empty_cache()
+
 
 # %% ../nbs/10_state.ipynb #e2adbb42
 class Check(NamedTuple):
@@ -177,13 +196,36 @@ def check_device(
         f'{torch.cuda.get_device_name()} has no kernels in this torch: choose the accelerator "GPU T4 x2", or another torch')
     return f'{device.type}, {torch.get_num_threads()} threads'
 
-def _check_disk(state, out):
+def _check_data(train, val, **_):
+    for frame in {f.name: f for f in (train[0], train[-1], val[0], val[-1])}.values(): read(frame)
+    return f'{len(train):,} frames to train on, {len(val):,} to validate'
+
+def _check_batch(state, criterion, windows, **_):
+    n = max(1, state.run.batch_size//state.run.accumulate//state.machine.world)
+    images, labels = map(torch.stack, zip(*(map(torch.as_tensor, windows[i % len(windows)]) for i in range(n))))
+    state.parts = max(state.machine.gather(parts_that_fit(state, criterion, images, labels)))
+    halved = f'; it is taken in {state.parts} parts, to fit into memory' if state.parts > 1 else ''
+    peak = f', {torch.cuda.max_memory_allocated()/1e9:.1f} GB' if state.machine.device.type == 'cuda' else ''
+    return f'{n} windows of {state.run.crop_size[0]}x{state.run.crop_size[1]} forward and backward{peak}{halved}'
+
+
+# %% ../nbs/10_state.ipynb #a688b086
+def _check_validation(state, val, **_):
+    (image, label), predict = read(val[0]), Predictor(state.average, state.machine.device, state.machine.amp)
+    for _ in range(2):                               # the first time warms up
+        begin = time.perf_counter()
+        predict(image)
+        state.frame_seconds = time.perf_counter() - begin
+        if state.frame_seconds > 5: break
+    return f'a frame of {label.shape[1]}x{label.shape[0]} predicted in {state.frame_seconds:.2g} s'
+
+def _check_disk(state, out, **_):
     need = 12*3*sum(p.numel() for p in state.model.parameters())  # two checkpoints at a time and the model; float32
     free = shutil.disk_usage(out).free
     if free < need: raise OSError(f'{free/1e9:.1f} GB free, {need/1e9:.1f} GB needed for checkpoints: free some, or choose another --out')
     return f'{free/1e9:.0f} GB free, {need/1e9:.1f} GB needed'
 
-def _check_checkpoint(state, out):
+def _check_checkpoint(state, out, **_):
     path = out/f'.preflight-{state.machine.rank}.pt'
     try:
         state.save(path)
@@ -191,29 +233,21 @@ def _check_checkpoint(state, out):
         return f'{path.stat().st_size/1e6:.0f} MB, written and read back'
     finally: path.unlink(missing_ok=True)
 
+
 # %% ../nbs/10_state.ipynb #f9b5b002
 def preflight(
-    state: State,     # its `parts` are set so that a batch fits
+    state: State,     # its `parts` are set so that a batch fits, its `frame_seconds` are measured
     criterion,        # logits, trainIds -> loss
     train: list, val: list,  # labelled `Frame`s
     windows,          # dataset of training windows
     out: Path         # the run folder
 ) -> list:            # of Check
-    "Try, in under a minute, all that could fail later: device, data, one batch, disk, a checkpoint."
-    def check_data(state, out):
-        for frame in {f.name: f for f in (train[0], train[-1], val[0], val[-1])}.values(): read(frame)
-        return f'{len(train):,} frames to train on, {len(val):,} to validate'
-
-    def check_batch(state, out):
-        n = max(1, state.run.batch_size//state.run.accumulate//state.machine.world)
-        images, labels = map(torch.stack, zip(*(map(torch.as_tensor, windows[i % len(windows)]) for i in range(n))))
-        state.parts = max(state.machine.gather(parts_that_fit(state, criterion, images, labels)))
-        halved = f'; it is taken in {state.parts} parts, to fit into memory' if state.parts > 1 else ''
-        peak = f', {torch.cuda.max_memory_allocated()/1e9:.1f} GB' if state.machine.device.type == 'cuda' else ''
-        return f'{n} windows of {state.run.crop_size[0]}x{state.run.crop_size[1]} forward and backward{peak}{halved}'
+    "Try, in under a minute, all that could fail later: device, data, one batch, a validation frame, disk, a checkpoint."
+    checks = dict(device=lambda state, **_: check_device(state.machine), data=_check_data, batch=_check_batch,
+                  validation=_check_validation, disk=_check_disk, checkpoint=_check_checkpoint)
     rows = []
-    for what, check in dict(device=lambda state, out: check_device(state.machine), data=check_data, batch=check_batch, disk=_check_disk,
-                            checkpoint=_check_checkpoint).items():
-        try: rows.append(Check(what, check(state, out)))
+    for what, check in checks.items():
+        try: rows.append(Check(what, check(state=state, criterion=criterion, train=train, val=val, windows=windows, out=out)))
         except (OSError, RuntimeError, ValueError) as e: rows.append(Check(what, '', str(e)))
     return rows
+

@@ -25,13 +25,13 @@ from .cache import packed
 from .config import Run, whole_file
 from .labels import CLASS_NAMES
 from .metrics import Confusion
-from .model import Loss, rarity, save
+from .model import Loss, out_of_memory, rarity, save
 from .optimization import learning_rate
 from .pictures import error_map, overlay, shrink, side_by_side
 from .prediction import Predictor
-from .runs import Live, Log, keep_going, read_history, same_run, validations, write_report
+from .runs import Live, Log, keep_going, read_history, same_data, same_run, validations, write_report
 from .sampling import Windows, loader, whole_frames
-from .session import Interruptible, Machine, as_sentence, forecast
+from .session import Clock, Interruptible, Machine, as_sentence
 from .state import State, check_device, preflight, step
 from .store import frames
 
@@ -76,7 +76,7 @@ def validate(
     pictures = machine.gather(dict(first=_panel(first), best=_panel(ranked[:-1 - panels:-1]), worst=_panel(ranked[:panels])))
     return total, pictures[0]
 
-# %% ../nbs/10_training.ipynb #462708bc
+# %% ../nbs/10_training.ipynb #8d679325
 def total_iterations(
     run: Run,
     n: int    # training frames
@@ -85,43 +85,31 @@ def total_iterations(
     return run.iterations or max(1, round(run.epochs*n/run.batch_size))
 
 def _open(run, out, resume, say=print):
-    "Make the run folder; refuse to train over another training. True if there is something to resume."
+    "Make the run folder; refuse to train over another training."
     out.mkdir(parents=True, exist_ok=True)
     for left in out.glob('.*'):                              # by a process that was killed while it wrote; other hidden files are not ours
         if re.fullmatch(r'\.(\d+-.+|best-.+|preflight-\d+\.pt)', left.name): shutil.rmtree(left) if left.is_dir() else left.unlink()
-    found = (out/'last.pt').exists()
-    if found and not resume:
-        raise FileExistsError(f'{out} already holds a training: go on with it by --resume (resume=True), or choose another folder')
-    if found and (out/'run.json').exists(): same_run(run, json.loads((out/'run.json').read_text()), out)   # before weights are fetched
-    if resume and not found and validations(out): say(f'{out} holds no last.pt to go on from: the training begins anew')
-    if not found:
+    if not (found := (out/'last.pt').exists()):
+        if resume and validations(out): say(f'{out} holds no last.pt to go on from: the training begins anew')
         with whole_file(out/'run.json') as part: part.write_text(json.dumps(run.to_dict(), indent=1))
-    return found
+    elif not resume: raise FileExistsError(
+        f'{out} already holds a training: go on with it by --resume (resume=True), or choose another folder')
+    if found and (out/'run.json').exists(): same_run(run, json.loads((out/'run.json').read_text()), out)
 
-# %% ../nbs/10_training.ipynb #4e555d0c
-def _adjust(state, train, say):
-    "The logits of the finished model, shifted where the run wants it."
-    if not (n := min(state.run.logit_adjustment, len(train))): return
-    try:
-        before, after = adjust(state.average, train, state.machine, n, state.run.workers)
-        text = f'logits adjusted: mean IoU of {n} training frames {before:.3f} -> {after:.3f}'
-    except (ValueError, torch.OutOfMemoryError) as e: text = f'the logits stay as they are: {e}'   # no reason to lose a training
-    if state.machine.rank == 0: say(text)
+def _begin(run, machine, out, resume, say, data):
+    "The state to set out with: a new one, or that of the folder's last.pt."
+    if machine.rank == 0:
+        _open(run, out, resume, say)
+        same_data(out, *data)
+    out.mkdir(parents=True, exist_ok=True)                   # on another machine
+    last = out/'last.pt'
+    state = State(run, machine, last if last.exists() else None)
+    if len(at := set(machine.gather(state.iteration))) > 1:
+        raise ValueError(f'{out}: the processes would begin at iterations {", ".join(map(str, sorted(at)))}; '
+                         'on several machines, --out must be a folder that all of them share')
+    return state
 
-def _validation(state, val, log, row):
-    "Validate, log, keep the best and the last."
-    confusion, pictures = validate(state.average, val, state.machine, state.run.workers)
-    if not log: return
-    iou = {name: round(float(v), 5) for name, v in zip(CLASS_NAMES, confusion.iou) if np.isfinite(v)}
-    log.row(dict(row, miou=confusion.miou, accuracy=confusion.accuracy, iou=iou))
-    for name, picture in dict(pictures, **{f'{state.iteration:06}': pictures['first']}).items():
-        if picture is not None and name != 'first': log.picture(name, picture)
-    if confusion.miou > state.best:
-        with keep_going('best/'):
-            save(state.average, log.out/'best')
-            state.best = confusion.miou
-    with keep_going('last.pt'): state.save(log.out/'last.pt')
-
+# %% ../nbs/10_training.ipynb #32e047fb
 def _row(state, losses, seconds, rate):
     "What is logged of the iterations since the last row, over all processes."
     machine, known = state.machine, torch.stack(losses)
@@ -134,39 +122,120 @@ def _row(state, losses, seconds, rate):
     state.waited = 0.
     return row
 
-# %% ../nbs/10_training.ipynb #129db4f6
-def _set_out(run, root, out, resume, say):
-    "State, log (rank 0 only), frames to train on and to validate, total iterations, and an iterator over the remaining batches."
-    machine = Machine(run.amp)
-    check_device(machine)                                    # before minutes are spent on packing
-    train, val = packed(run, frames(root, 'train'), frames(root, 'val'))
-    found = _open(run, out, resume, say) if machine.rank == 0 else (out/'last.pt').exists()
-    state, total = State(run, machine), total_iterations(run, len(train))
-    if found: state.restore(out/'last.pt')
-    if state.iteration >= total: return state, None, None, train, val, total, None
-    criterion = Loss(run.loss, run.label_smoothing, rarity() if run.class_weights else None).to(machine.device)
-    windows = Windows(train, run)
-    rows = preflight(state, criterion, train, val, windows, out)
-    left = total - state.iteration
-    plan = f'{left:,} iterations of {run.batch_size} windows: {left*run.batch_size/len(train):.1f} epochs of {len(train):,} frames'
-    if machine.rank == 0: say('\n'.join([*map(str, rows), plan]))
-    if wrong := [r for r in rows if r.remedy]:
-        raise RuntimeError('; '.join(f'{r.what}: {r.remedy}' for r in wrong))
-    log = Log(out, state.iteration, machine.device) if machine.rank == 0 else None
-    batches = iter(loader(windows, total, state.iteration, machine.rank, machine.world))
-    return state, criterion, log, train, val, total, batches
+def _adjust(state, train, say):
+    "The logits of the finished model, shifted where the run wants it."
+    if not (n := min(state.run.logit_adjustment, len(train))): return
+    try:
+        before, after = adjust(state.average, train, state.machine, n, state.run.workers)
+        say(f'logits adjusted: mean IoU of {n} training frames {before:.3f} -> {after:.3f}')
+    except (ValueError, RuntimeError) as e:                  # no reason to lose a training
+        if isinstance(e, RuntimeError) and not out_of_memory(e): raise
+        say(f'the logits stay as they are: {e}')
 
-# %% ../nbs/10_training.ipynb #62464994
-def _arrive(state, log, out, asked, say):
-    "The end of a session: a checkpoint if it was interrupted, the report; the last validation's row."
-    if log and asked:
-        state.save(out/'last.pt')
-        say(f'stopped at iteration {state.iteration:,}; go on with --resume (resume=True)')
-    if log and validations(out):
-        with keep_going('report.html'): write_report(out)
-    return (validations(out) or [{}])[-1]
+# %% ../nbs/10_training.ipynb #a14bff09
+class _Session:
+    "One sitting of a training: the state, frames, log and time, and what is done between the steps. Only rank 0 says and writes."
+    def __init__(self, run, root, out, resume, say):
+        self.run, self.out, self.machine, self.clock = run, out, Machine(run.amp), Clock(run)
+        self.say = say if self.machine.rank == 0 else lambda text: None
+        check_device(self.machine)                           # before minutes are spent on packing
+        self.train, self.val = packed(run, frames(root, 'train'), frames(root, 'val'))
+        self.total = total_iterations(run, len(self.train))
+        self.state = _begin(run, self.machine, out, resume, self.say, (self.train, self.val))
+        self.earlier, self.told, self.stop, self.interrupted = self.state.seconds, 0, False, False
 
-# %% ../nbs/10_training.ipynb #ca307a28
+    @property
+    def due(self):
+        "Is it time for a validation?"
+        return self.state.iteration % self.run.validate_every == 0 or self.state.iteration == self.total
+
+# %% ../nbs/10_training.ipynb #2b21b2f3
+def _check(session, criterion, windows):
+    "The preflight, its table and a plan; raises RuntimeError if something is wrong."
+    run, state, n = session.run, session.state, len(session.train)
+    rows, left = preflight(state, criterion, session.train, session.val, windows, session.out), session.total - state.iteration
+    session.say('\n'.join([*map(str, rows), f'{left:,} iterations of {run.batch_size} windows: '
+                                            f'{left*run.batch_size/n:.1f} epochs of {n:,} frames']))
+    if wrong := [r for r in rows if r.remedy]: raise RuntimeError('; '.join(f'{r.what}: {r.remedy}' for r in wrong))
+    share = state.frame_seconds/session.machine.world
+    session.clock.pause, session.clock.adjusting = share*len(session.val), share*min(run.logit_adjustment, n)
+
+def _set_out(session):
+    "Check, open the log, and begin to read."
+    run, state, machine = session.run, session.state, session.machine
+    session.criterion = Loss(run.loss, run.label_smoothing, rarity() if run.class_weights else None).to(machine.device)
+    windows = Windows(session.train, run)
+    _check(session, session.criterion, windows)
+    session.model = machine.parallel(torch.compile(state.model) if run.compile else state.model)
+    session.batches = iter(loader(windows, session.total, state.iteration, machine.rank, machine.world))
+    session.log, session.live = Log(session.out, state.iteration, machine.device) if machine.rank == 0 else None, Live(session.out)
+    session.bar = tqdm(total=session.total, initial=state.iteration, desc='train', unit='it', disable=None if session.log else True)
+    session.losses, session.since, session.saved = [], time.time(), time.time()
+
+# %% ../nbs/10_training.ipynb #782a578d
+def _save(session):
+    "Write last.pt."
+    session.saved = time.time()
+    if not session.log: return
+    with keep_going('last.pt'): session.state.save(session.out/'last.pt')
+
+def _validation(session, row):
+    "Validate, log, keep the best; with a checkpoint before and after."
+    state, log, begin = session.state, session.log, time.time()
+    _save(session)
+    if state.iteration == session.total: _adjust(state, session.train, session.say)
+    confusion, pictures = validate(state.average, session.val, session.machine, session.run.workers)
+    state.validated = state.iteration
+    if log:
+        iou = {name: round(float(v), 5) for name, v in zip(CLASS_NAMES, confusion.iou) if np.isfinite(v)}
+        log.row(dict(row, miou=confusion.miou, accuracy=confusion.accuracy, iou=iou))
+        for name, picture in dict(pictures, **{f'{state.iteration:06}': pictures['first']}).items():
+            if picture is not None and name != 'first': log.picture(name, picture)
+        if confusion.miou > state.best:
+            with keep_going('best/'):
+                save(state.average, session.out/'best')
+                state.best = confusion.miou
+        session.live.update()
+    _save(session)
+    session.clock.pause = time.time() - begin
+
+# %% ../nbs/10_training.ipynb #c1a2f885
+def _step(session):
+    "One iteration."
+    state, parts = session.state, session.state.parts
+    session.rate = learning_rate(session.run, state.iteration, session.total)
+    session.losses.append(step(state, session.model, session.criterion, session.batches, session.rate))
+    if state.parts > parts: session.say(f'out of memory: a batch is taken in {state.parts} parts from here on')
+    session.bar.update()
+
+def _rest(session, asked):
+    "What is due after an iteration: a row, a checkpoint, a validation, the end. `asked`: this process is to stop."
+    state, clock, total = session.state, session.clock, session.total
+    session.interrupted = session.machine.any(asked) and state.iteration < total   # all processes stop at the same iteration
+    if not (session.due or session.interrupted) and state.iteration % 20: return
+    seconds = time.time() - session.since
+    pace, state.seconds = seconds/len(session.losses), session.earlier + clock.used()
+    row = _row(state, session.losses, seconds, session.rate)
+    session.stop = session.interrupted or session.machine.any(clock.over(state.iteration, total, pace))
+    if timed := (session.due or session.stop) and not session.interrupted: _validation(session, row)
+    else:
+        if session.log: session.log.row(row)
+        if session.interrupted or time.time() - session.saved > 60*session.run.save_minutes: _save(session)
+    if session.told < 1 + timed:   # in the first row, and once more when a validation was timed
+        session.told = 1 + timed
+        session.say(as_sentence(clock.forecast(state.iteration, total, pace), total))
+    session.bar.set_postfix(loss=f'{row["loss"] or float("nan"):.3f}', miou=f'{state.best:.3f}')
+    session.losses, session.since = [], time.time()
+
+# %% ../nbs/10_training.ipynb #38c148c7
+def _arrive(session):
+    "The end of a session: what is left to do, in words, and the report."
+    done, total = session.state.iteration, session.total
+    if done < total: session.say(f'{"stopped" if session.interrupted else "the hours are over"} at iteration {done:,} of {total:,}; '
+                                 'go on with --resume (resume=True)')
+    if session.log and validations(session.out):
+        with keep_going('report.html'): write_report(session.out)
+
 def fit(
     run: Run,              # the experiment
     root,                  # a Cityscapes root (path or `Root`) or a store
@@ -175,41 +244,18 @@ def fit(
     say=lambda text: None  # where the preflight's table, the plan and the forecast go, such as print
 ) -> dict:                 # the last validation's row of history.jsonl
     "Train, validate and save until the run is complete or its hours are over."
-    begin, out = time.time(), Path(out)
-    state, criterion, log, train, val, total, batches = _set_out(run, root, out, resume, say)
-    if batches is None: return (validations(out) or [{}])[-1]
-    machine, earlier, live = state.machine, state.seconds, Live(out)
-    model = machine.parallel(torch.compile(state.model) if run.compile else state.model)
-    bar = tqdm(total=total, initial=state.iteration, desc='train', unit='it', disable=None if log else True)
-    losses, since, pause, stop, told = [], time.time(), 0., False, -1
-    with Interruptible() as interrupt, bar:
-        while state.iteration < total and not stop:
-            rate = learning_rate(run, state.iteration, total)
-            parts = state.parts
-            losses.append(step(state, model, criterion, batches, rate))
-            if state.parts > parts: say(f'out of memory: a batch is taken in {state.parts} parts from here on')
-            bar.update()
-            due = state.iteration % run.validate_every == 0 or state.iteration == total
-            asked = machine.any(interrupt.asked) and state.iteration < total  # all processes stop at the same iteration
-            if not (due or asked) and state.iteration % 20: continue
-            used, seconds = time.time() - begin, time.time() - since
-            state.seconds = earlier + used
-            row = _row(state, losses, seconds, rate)
-            over = run.hours and used + 20*seconds/len(losses) + 2*pause + 60*min(1, run.hours) > run.hours*3600
-            stop = machine.any(over) or asked
-            if (due or stop) and not asked:
-                paused = time.time()
-                if state.iteration == total: _adjust(state, train, say)
-                _validation(state, val, log, row)
-                pause = max(pause, time.time() - paused)
-                if log: live.update()
-            elif log: log.row(row)
-            if log and told < (pause > 0):  # after the first row, and once more when a validation was timed
-                say(as_sentence(forecast(run, state.iteration, total, seconds/len(losses), pause, used), total))
-                told = pause > 0
-            bar.set_postfix(loss=f'{row["loss"] or float("nan"):.3f}', miou=f'{state.best:.3f}')
-            losses, since = [], time.time()
-    return _arrive(state, log, out, asked, say)
+    session = _Session(run, root, Path(out), resume, say)
+    state, total = session.state, session.total
+    if state.validated < total:
+        _set_out(session)
+        with Interruptible() as interrupt, session.bar:
+            if session.due and state.validated < state.iteration:   # that validation was cut short
+                _validation(session, dict(iteration=state.iteration, skipped=state.skipped, seconds=round(state.seconds, 1)))
+            while state.iteration < total and not session.stop:
+                _step(session)
+                _rest(session, interrupt.asked)
+        _arrive(session)
+    return (validations(out) or [{}])[-1]
 
 # %% ../nbs/10_training.ipynb #1faea14d
 _RANK = """import json, os, sys
@@ -253,11 +299,14 @@ def launch(
     say=print              # where messages go
 ) -> dict:                 # the last validation's row
     "`fit` on all GPUs of this machine: in this process if there is one, else through torchrun."
-    gpus = gpus or max(1, torch.cuda.device_count())
+    there = torch.cuda.device_count()
+    gpus = gpus or max(1, there)
+    if gpus > there > 0: raise ValueError(f'{gpus} GPUs are asked for, and here are {there}')
     if gpus == 1 or 'RANK' in os.environ: return fit(run, root, out, resume, say)
     if run.batch_size % (gpus*run.accumulate): raise ValueError(
         f'a batch of {run.batch_size} does not split over {gpus} GPUs in {run.accumulate} parts; try --batch-size '
         f'{max(1, run.batch_size//(gpus*run.accumulate))*gpus*run.accumulate}')
+    if not there: say(f'no GPU here: {gpus} processes share the CPU')
     total = total_iterations(run, len(frames(root, 'train')))
     threads = os.environ.get('OMP_NUM_THREADS') or str(max(1, (os.cpu_count() or 1)//gpus))
     command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', f'--nproc-per-node={gpus}', '--no-python',
@@ -272,8 +321,12 @@ def launch(
     try:
         with Interruptible() as interrupt: lines = _follow(process, Path(out), total, stop)
     finally:
-        if process.poll() is None: process.terminate()   # interrupted twice: nothing is left running
-    if process.returncode and not stopped:
-        errors = [l for l in lines if l.startswith('RANK ')] or lines[-30:]
-        raise RuntimeError(f'training on {gpus} processes failed: ' + (errors[0] if errors[0].startswith('RANK') else '\n'.join(errors)))
+        if process.poll() is None:       # interrupted twice: nothing is left running
+            process.terminate()
+            process.wait()
+    fault = next((l for l in lines if l.startswith('RANK ')), '')
+    if process.returncode and not stopped: raise RuntimeError(f'training on {gpus} processes failed: ' + (fault or '\n'.join(lines[-30:])))
+    if stopped and not any(l.startswith('SAY stopped at') for l in lines):   # by torchrun, which waits half a minute and no longer
+        say(f'the processes were ended{" (" + fault + ")" if fault else ""}; ' +
+            ('go on from the last checkpoint with --resume (resume=True)' if (Path(out)/'last.pt').exists() else 'there is no checkpoint yet'))
     return (validations(out) or [{}])[-1]
