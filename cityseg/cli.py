@@ -7,6 +7,7 @@ __all__ = ['VERBS', 'train_options', 'main']
 
 # %% ../nbs/15_cli.ipynb #82a49153
 import sys
+from errno import ENOSPC
 from inspect import cleandoc
 from textwrap import fill
 import tyro
@@ -41,6 +42,8 @@ Start with `cityseg demo`: it needs no data and no GPU."""
 
 def _sentence(error):
     "An error in words."
+    if isinstance(error, OSError) and error.errno == ENOSPC:
+        return f'the disk is full{f" ({error.filename})" if error.filename else ""}: free some space and do it again; what is whole is kept'
     if isinstance(error, OSError) and error.filename:
         blocked = isinstance(error, (FileExistsError, NotADirectoryError))
         why = 'a file is where a folder should be' if blocked else error.strerror

@@ -169,7 +169,8 @@ def _list(root, split, mode='fine', labels=True):
     if mode not in (modes := ('fine', 'coarse', 'sequence')): raise ValueError(nearest(mode, modes, 'mode'))
     there = root.places.get('sequence' if mode == 'sequence' else 'images', {})
     if split not in there:
-        raise DataError(root.path, f'has no split {split!r} for mode {mode!r}', f'use one of {[*there]}')
+        use = f'use one of {", ".join(there)}' if there else f'it holds no {"video frames" if mode == "sequence" else "images"} at all'
+        raise DataError(root.path, f'has no split {split!r} for mode {mode!r}', use)
     pairs, kind, found = root.layout == 'pairs', 'coarse' if mode == 'coarse' else 'fine', []
     labels = labels and (pairs or split not in ('test', 'demoVideo'))
     place, gt = root.places.get(kind, {}).get(split) if labels else None, f'gt{kind.title()}'

@@ -10,7 +10,7 @@ import json, os, re, shutil, subprocess, sys, tempfile, time
 from itertools import count
 from pathlib import Path
 from .config import whole_file
-from .kernel_session import KEPT, find_run, install_missing, note_kept, pick_up, same_data
+from .kernel_session import KEPT, find_run, install_missing, note_kept, pick_up
 from .kernel_session import _sha1
 from .kernel_upload import check_code, check_kernel, kernel_folder, build_kernel, make_wheels
 from .kernel_upload import METADATA, PLACEHOLDER, SHAPES, _owned

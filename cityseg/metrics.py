@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from . import fast
 from .config import whole_file
 from .data import find_predictions, frames, read_label_ids
-from .files import DataError, INSTANCES, read_ids
+from .files import DataError, INSTANCES, in_short, read_ids
 from .labels import CLASS_NAMES, LABELS
 
 # %% ../nbs/08_metrics.ipynb #dd22a669
@@ -262,11 +262,11 @@ def evaluate(
     with ThreadPoolExecutor(min(8, os.cpu_count()) if workers is None else max(1, workers)) as pool:
         results = tqdm(pool.map(_try_count, jobs), total=len(jobs), desc='evaluate', disable=None)
         for frame, result in zip(wanted, results):
-            if isinstance(result, DataError): faults.append(str(result)); continue
+            if isinstance(result, DataError): faults.append(result.fault); continue
             matrix += result[0]
             ious[frame.name] = group_iou(result[0])[:34][_SCORED]
             if instances: np.add.at(weights, *result[1])
-    if faults: raise ValueError('\n'.join([f'{len(faults)} of {len(wanted)} frames at fault', *faults]))
+    if faults: raise ValueError('\n'.join([f'{len(faults)} of {len(wanted)} frames at fault', *map(str, in_short(faults))]))
     return _scores(matrix, weights, ious, instances)
 
 def _scores(matrix, weights, ious, instances):

@@ -58,12 +58,13 @@ def same_data(
     train: list, val: list   # `Frame`s
 ):
     "Write down what a run is trained on; raises ValueError if it began on something else."
-    names = '\n'.join(f'{f.split}/{f.name}' for f in [*train, *val])
+    names = '\n'.join(sorted(f'{f.split}/{f.name}' for f in [*train, *val]))
     data = (f'{len(train):,} frames to train on and {len(val):,} to validate, from {train[0].name} on '
             f'(checksum of all names: {sha1(names.encode()).hexdigest()[:8]})')
     file = Path(out)/'data.txt'
-    began = file.read_text('utf-8') if file.exists() else data
-    if began != data: raise ValueError(f'{out} began on {began}, and here are {data}: go on with the same data, or train into another folder')
+    began = file.read_text('utf-8') if file.exists() and (Path(out)/'last.pt').exists() else data
+    if began != data: raise ValueError(f'{out} began on {began}, and here are {data}: go on with '
+                                    'the same data (on Kaggle: push with --data), or train into another folder')
     with whole_file(file) as part: part.write_text(data, 'utf-8')
 
 
@@ -215,7 +216,7 @@ def duration(
     "A time as a person says it."
     minutes = round(seconds/60)
     if minutes < 1: return f'{seconds:.0f} seconds'
-    return f'{minutes} minutes' if minutes < 120 else f'{minutes/60:.1f} hours'
+    return f'{minutes} minute{"s"*(minutes > 1)}' if minutes < 120 else f'{minutes/60:.1f} hours'
 
 def _picture(data, kind='jpeg'): return f'<img src="{data_uri(data, f"image/{kind}")}">'
 

@@ -88,6 +88,11 @@ def _write_gif(pictures, path, fps, palette):
     lasting = np.diff(ends).astype(int).tolist()
     first.save(path, save_all=True, append_images=rest, duration=lasting if rest else lasting[0], loop=0, optimize=False)
 
+def _film(out):
+    "The path of a film, .mp4."
+    if Path(out).suffix not in ('', '.mp4', '.gif'): raise ValueError(f'{out}: a film is written as .mp4, with a .gif beside it')
+    return Path(out).with_suffix('.mp4')
+
 def _encode(pictures, out, n, fps, palette):
     "Pipe `n` RGB pictures of one size into ffmpeg as they come; every so many of them, smaller, become a gif."
     pictures, kept = iter(tqdm(pictures, total=n, desc=out.stem, disable=None)), []
@@ -226,7 +231,7 @@ def timelapse(
     batch: int = 4           # frames predicted at once
 ) -> Film:  # path of the mp4
     "Write a city as an H.264 film with the predictions over it, and a small gif."
-    frames = folder_frames(frames)
+    out, frames = _film(out), folder_frames(frames)
     if isinstance(predictions, (str, Path)): predictions = find_predictions(predictions)
     _check(frames, predictions, fps, view, weather, smooth, confidence)
     frames = spread(frames, count)
@@ -237,7 +242,7 @@ def timelapse(
     seen = chain.from_iterable(threaded(_seer(predictions, smooth, confidence, height), batches))
     draw = partial(_draw, n=len(frames), height=height, alpha=alpha, view=view, palette=palette, about=about,
                    confidence=confidence)
-    return _encode(threaded(draw, enumerate(seen), 2), Path(out).with_suffix('.mp4'), len(frames), fps, palette)
+    return _encode(threaded(draw, enumerate(seen), 2), out, len(frames), fps, palette)
 
 # %% ../nbs/12_timelapse.ipynb #e7c88dd3
 def show_flicker(
@@ -298,7 +303,7 @@ def weather_film(
     model: str = ''       # the model's name for the caption
 ) -> Film:  # path of the mp4
     "Film a model in all weathers side by side, each with its mean IoU so far."
-    frames, counts = list(frames), {kind: Confusion() for kind in WEATHER}
+    out, frames, counts = _film(out), list(frames), {kind: Confusion() for kind in WEATHER}
     if not frames: raise ValueError('no frames to film')
     def spoil(i):
         image = read_image(frames[i])
@@ -316,4 +321,4 @@ def weather_film(
             about = '  ·  '.join(filter(None, [frame.city, f'weather {strength:g}', model]))
             number = f'{frame.name[len(frame.city) + 1:]}     {i + 1}/{len(frames)}'
             yield _sheet(fields, about, number, present(label), palette)
-    return _encode(pictures(), Path(out).with_suffix('.mp4'), len(frames), fps, palette)
+    return _encode(pictures(), out, len(frames), fps, palette)

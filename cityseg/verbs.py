@@ -7,6 +7,7 @@ __all__ = ['Check', 'Pack', 'Train', 'Predict', 'Evaluate', 'Submit', 'Timelapse
            'Demo']
 
 # %% ../nbs/14_verbs.ipynb #e37184f5
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Optional
@@ -22,11 +23,11 @@ def _named(name, kind=Path):
 _ROOT, _MODEL = _named('ROOT'), _named('MODEL', str)
 
 # %% ../nbs/14_verbs.ipynb #5a170d41
-def _report(faults, fine):
-    "Print faults, or that all is well; true if one of them is more than a remark."
-    from cityseg.data import Remark
+def _report(faults, fine, short=False):
+    "Print faults (`short`: many of one kind as one), or that all is well; true if one of them is more than a remark."
+    from cityseg.files import Remark, in_short
     wrong = sum(not isinstance(f, Remark) for f in faults)
-    print(*faults, f'{wrong} fault{"s"*(wrong > 1)}' if wrong else fine, sep='\n')
+    print(*(in_short(faults) if short else faults), f'{wrong} fault{"s"*(wrong > 1)}' if wrong else fine, sep='\n')
     return wrong > 0
 
 @dataclass
@@ -78,7 +79,8 @@ class Train:
     def __call__(self):
         from cityseg.training import launch
         row = launch(self.run, self.root, self.out, self.gpus, self.resume)
-        if row: print(f'{self.out}: mean IoU {row["miou"]:.4f} at iteration {row["iteration"]}; the best model is in '
+        mine = int(os.environ.get('RANK', 0)) == 0       # under torchrun the others are silent
+        if row and mine: print(f'{self.out}: mean IoU {row["miou"]:.4f} at iteration {row["iteration"]}; the best model is in '
                       f'{self.out}/best, the report in {self.out}/report.html')
 
 # %% ../nbs/14_verbs.ipynb #0bfc6d97
@@ -144,7 +146,7 @@ class Submit:
         if self.check is None:
             if not (self.folder and self.zip): raise ValueError('give a folder and --zip FILE, or --check FILE_OR_DIR')
             print(zip_predictions(self.folder, self.zip, expected))
-        return _report(check_submission(self.check or self.zip, expected), 'the server would take it')
+        return _report(check_submission(self.check or self.zip, expected), 'the server would take it', short=True)
 
 # %% ../nbs/14_verbs.ipynb #e0e3df36
 def _source(name):
