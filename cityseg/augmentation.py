@@ -16,23 +16,23 @@ from .config import nearest
 from .labels import VOID
 
 # %% ../nbs/06_augmentation.ipynb #051397e4
-_GRAY = np.array([.299, .587, .114])
-_YIQ = np.array([_GRAY, [.596, -.274, -.322], [.211, -.523, .312]])  # NTSC: hue is the angle in the plane of I and Q
+_GREY = np.array([.299, .587, .114])
+_YIQ = np.array([_GREY, [.596, -.274, -.322], [.211, -.523, .312]])  # NTSC: hue is the angle in the plane of I and Q
 _RGB = np.linalg.inv(_YIQ)
 
 def color_matrix(
     brightness: float = 1., # factor
-    contrast: float = 1.,   # factor of the distance from the mean gray
-    saturation: float = 1., # factor of the distance from gray
+    contrast: float = 1.,   # factor of the distance from the mean grey
+    saturation: float = 1., # factor of the distance from grey
     hue: float = 0.,        # turn of the colour circle, -0.5..0.5
-    gray: float = 114.      # mean gray of the picture, 0..255
+    grey: float = 114.      # mean grey of the picture, 0..255
 ) -> np.ndarray:            # float64 [3,4]; RGB and 1 -> RGB
     "Brightness, contrast, saturation and hue as one matrix."
     c, s = np.cos(2*np.pi*hue), np.sin(2*np.pi*hue)
     turn = np.array([[1, 0, 0], [0, c, s], [0, -s, c]])
-    colors = saturation*np.eye(3) + (1 - saturation)*_GRAY  # each row of the second part: gray
+    colors = saturation*np.eye(3) + (1 - saturation)*_GREY  # each row of the second part: grey
     full = contrast*brightness*_RGB @ turn @ _YIQ @ colors
-    return np.hstack([full, np.full((3, 1), (1 - contrast)*brightness*gray)])
+    return np.hstack([full, np.full((3, 1), (1 - contrast)*brightness*grey)])
 
 # %% ../nbs/06_augmentation.ipynb #4ebfcd98
 _NORMAL = np.array([NormalDist().inv_cdf((i + .5)/256) for i in range(256)])  # the middles of 256 parts equally likely
@@ -57,8 +57,8 @@ def photometric(
     s, ranges = strength, np.array([.5, .5, .5, .05])*strength
     if rng.random() < .8:
         brightness, contrast, saturation, hue = np.array([1, 1, 1, 0]) + rng.uniform(-ranges, ranges)
-        gray = float(_GRAY @ cv2.mean(image[::8])[:3])
-        image = cv2.transform(image, color_matrix(brightness, contrast, saturation, hue, gray))
+        grey = float(_GREY @ cv2.mean(image[::8])[:3])
+        image = cv2.transform(image, color_matrix(brightness, contrast, saturation, hue, grey))
     spoil = rng.random()
     if spoil < .1*s: return cv2.GaussianBlur(image, (0, 0), rng.uniform(.2, .2 + 2*s))
     if spoil < .2*s: return noisy(image, 255*rng.uniform(.01, .01 + .08*s), rng)
@@ -66,7 +66,7 @@ def photometric(
 
 # %% ../nbs/06_augmentation.ipynb #c5e46975
 class Fog(A.ImageOnlyTransform):
-    "A gray veil, denser towards the top third of the picture, where a street is far away."
+    "A grey veil, denser towards the top third of the picture, where a street is far away."
     def get_params(self): return dict(density=self.py_random.uniform(.3, .8))
     def apply(self, img, density, **params):
         rows = np.arange(len(img))/max(1, len(img) - 1)

@@ -161,7 +161,7 @@ _DEMO = Run(architecture='FPN', encoder='tu-mobilenetv3_large_100', encoder_weig
             iterations=800, learning_rate=4e-3, encoder_rate=1., warmup=50, ema=0.99, validate_every=400, workers=1)
 _NIGHT = Run(architecture='Segformer', encoder='mit_b3', decoder_channels=768, loss='ohem', crop_size=(768, 768),
              batch_size=8, iterations=40_000, validate_every=4000, learning_rate=6e-4, encoder_rate=0.1, warmup=1500,
-             class_uniform=0.5, cat_max_ratio=0.75, hours=11.5)
+             class_uniform=0.5, cat_max_ratio=0.75, logit_adjustment=500, hours=11.5)
 RECIPES = {
     'default': Run(),
     'demo': _DEMO,
