@@ -106,8 +106,12 @@ def machine_facts(device=None) -> dict:
 
 class Log:
     "history.jsonl, pictures and TensorBoard, in a run folder."
-    def __init__(self, out: Path, iteration: int = 0, device=None):  # iterations done before
-        self.out, kept = out, [r for r in read_history(out) if r['iteration'] <= iteration]
+    def __init__(self, out: Path,
+                 iteration: int = 0,      # iterations done before
+                 device=None,             # for machine.json
+                 validated: int = None):  # of them validated; later validations are done again. Default: all
+        if validated is None: validated = iteration
+        self.out, kept = out, [r for r in read_history(out) if r['iteration'] <= (validated if 'miou' in r else iteration)]
         with whole_file(out/'history.jsonl') as part: part.write_text(''.join(json.dumps(r) + '\n' for r in kept))
         with whole_file(out/'machine.json') as part: part.write_text(json.dumps(machine_facts(device), indent=1))
         self.board = self.open_board(iteration + 1 if iteration else None)
