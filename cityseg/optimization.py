@@ -10,7 +10,6 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from timm.layers import BatchNormAct2d, convert_sync_batchnorm
-from torch.distributed.nn.functional import all_reduce
 from .config import Run
 
 # %% ../nbs/10_optimization.ipynb #29891697
@@ -66,11 +65,20 @@ def update_average(
     if counters: torch._foreach_copy_(*counters)
 
 # %% ../nbs/10_optimization.ipynb #2994c58d
+class _Sum(torch.autograd.Function):
+    "A tensor summed over all processes; its gradient is summed likewise."
+    @staticmethod
+    def forward(ctx, x):
+        dist.all_reduce(x := x.clone())
+        return x
+
+    backward = forward
+
 def _normalised(norm, x):
     "What a batch norm makes of a batch whose (equal) parts lie in all processes, on any device."
     n = x.numel()//x.shape[1]*dist.get_world_size()
-    mean = all_reduce(x.sum((0, 2, 3)))/n
-    var = all_reduce((x - mean[:, None, None]).square().sum((0, 2, 3)))/n  # and not mean of squares: that would cancel
+    mean = _Sum.apply(x.sum((0, 2, 3)))/n
+    var = _Sum.apply((x - mean[:, None, None]).square().sum((0, 2, 3)))/n  # and not mean of squares: that would cancel
     with torch.no_grad():
         norm.num_batches_tracked += 1
         norm.running_mean.lerp_(mean, norm.momentum)
