@@ -220,7 +220,8 @@ def _check_validation(state, val, **_):
     return f'a frame of {label.shape[1]}x{label.shape[0]} predicted in {state.frame_seconds:.2g} s'
 
 def _check_disk(state, out, **_):
-    need = 12*3*sum(p.numel() for p in state.model.parameters())  # two checkpoints at a time and the model; float32
+    copies = 2*(3 + bool(state.run.ema)) + 2  # weights, two moments and the average in a checkpoint, and the best model; each old and new
+    need = 4*copies*sum(p.numel() for p in state.model.parameters())
     free = shutil.disk_usage(out).free
     if free < need: raise OSError(f'{free/1e9:.1f} GB free, {need/1e9:.1f} GB needed for checkpoints: free some, or choose another --out')
     return f'{free/1e9:.0f} GB free, {need/1e9:.1f} GB needed'
