@@ -95,7 +95,7 @@ class Run:
     compile: bool = False  # compile the model: slower start, faster steps on recent GPUs
     recompute: bool = False  # save GPU memory: recompute the encoder's transformer blocks instead of keeping them
     validate_every: int = 1000  # iterations between validations; the last iteration validates always
-    save_minutes: float = 15.0  # minutes from one checkpoint to the next, at most; each validation writes one, too
+    save_minutes: float = 15.0  # minutes from one checkpoint to the next, about; each validation writes one, too
     store: str = 'auto'  # where frames are packed for fast reading: a folder, auto (a cache, where it pays), none (PNGs)
     workers: int = 2  # processes that read windows, per GPU; 0: read in the main process
     seed: int = 0  # of weights, windows and augmentation

@@ -76,6 +76,9 @@ def _load_encoder(encoder, path):
                          f'first {missing[0]}')
     return extra
 
+_DPT = ('encoder: DPT wants a vision transformer of timm for images of any size, with patches of 8, 16 or 32 pixels, '
+        'such as tu-vit_base_patch16_224')
+
 def build(
     run: Run  # architecture, encoder and encoder weights
 ) -> torch.nn.Module:  # [B,3,H,W] -> logits [B,19,H,W]; has .mean and .std, three numbers each for RGB in 0..1
@@ -92,13 +95,15 @@ def build(
     except KeyError as e: raise ValueError(f'encoder weights: {e.args[0]}; or none, or a file') from None
     except (TypeError, ValueError) as e:
         if run.architecture != 'DPT': raise
-        raise ValueError(f'encoder: DPT wants a vision transformer of timm, such as tu-vit_base_patch16_224; {run.encoder} is none') from e
+        raise ValueError(_DPT + f'; {run.encoder} is none') from e
     except (OSError, RuntimeError) as e:
         if name is None or not _is_offline(e): raise
         raise OSError(f'the weights {run.encoder_weights!r} of encoder {run.encoder!r} could not be fetched '
                       f'({type(e).__name__}). Train from scratch with --encoder-weights none; or, on Kaggle, switch '
                       'the internet on, or attach the weights as a data set and pass the file: '
                       '--encoder-weights /kaggle/input/.../NAME.pth') from e
+    if run.architecture == 'DPT' and 32 % model.encoder.output_stride:
+        raise ValueError(_DPT + f'; those of {run.encoder} have {model.encoder.output_stride}')
     if from_file: _load_encoder(model.encoder, path)
     model.mean, model.std = mean, std
     if run.recompute: _recompute(model.encoder)

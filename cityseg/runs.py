@@ -26,6 +26,7 @@ from safetensors import SafetensorError
 from .config import Run, differences, whole_file
 from .labels import CLASS_NAMES
 from .pictures import data_uri, jpeg
+from .store import read
 from .visualization import show_history, show_iou
 
 # %% ../nbs/10_runs.ipynb #46454f21
@@ -58,11 +59,11 @@ def same_data(
     train: list, val: list   # `Frame`s
 ):
     "Write down what a run is trained on; raises ValueError if it began on something else."
-    names = '\n'.join(sorted(f'{f.split}/{f.name}' for f in [*train, *val]))
-    data = (f'{len(train):,} frames to train on and {len(val):,} to validate, from {train[0].name} on '
+    names, (h, w) = '\n'.join(sorted(f'{f.split}/{f.name}' for f in [*train, *val])), read(train[0])[1].shape
+    data = (f'{len(train):,} frames of {w}x{h} to train on and {len(val):,} to validate, from {train[0].name} on '
             f'(checksum of all names: {sha1(names.encode()).hexdigest()[:8]})')
     file = Path(out)/'data.txt'
-    began = file.read_text('utf-8') if file.exists() and (Path(out)/'last.pt').exists() else data
+    began = file.read_text('utf-8') if file.exists() and (Path(out)/'last.pt').exists() else data   # without that it begins anew
     if began != data: raise ValueError(f'{out} began on {began}, and here are {data}: go on with '
                                     'the same data (on Kaggle: push with --data), or train into another folder')
     with whole_file(file) as part: part.write_text(data, 'utf-8')

@@ -71,36 +71,52 @@ class Clock:
     "The time of a session. All times are in seconds."
     def __init__(self, run: Run):
         self.run, self.begin = run, time.time()
+        self.start = 0.                    # what passes before the first iteration
         self.pause = self.adjusting = 0.   # what a validation takes, and at the end adjusting the logits: estimated, then measured
 
     def used(self) -> float:
         "Of this session so far."
         return time.time() - self.begin
 
-    def forecast(
+    def over(
         self,
         iteration: int, total: int,  # done so far, in all
-        pace: float                  # of an iteration
-    ) -> Forecast:
-        "How far the session gets."
-        run, used = self.run, self.used()
-        pace = pace + self.pause/run.validate_every
-        need, limit = (total - iteration)*pace + self.pause + self.adjusting, run.hours*3600
-        if not run.hours or used + need <= limit: return Forecast(total, need, 0)
-        reach = iteration + max(0, int((limit - used - 2*self.pause)/pace))
-        return Forecast(reach, limit - used, int(np.ceil((total - reach)*pace/limit)))
+        pace: float,                 # of an iteration
+        used: float = None           # of the session; default: until now
+    ) -> bool:
+        "Must the session end? A validation that is due, 20 more iterations, the last validation and a minute for saving must still fit."
+        used, limit = self.used() if used is None else used, self.run.hours*3600
+        need = 20*pace + 2*self.pause + self.adjusting*(total - iteration <= 20) + min(60, limit/60)
+        return limit > 0 and used + need > limit
 
-    def over(self, iteration: int, total: int, pace: float) -> bool:
-        "Must the session end, so that a validation that is due, 20 more iterations, the last validation and a minute for saving still fit?"
-        end = self.used() + 20*pace + 2*self.pause + self.adjusting*(total - iteration <= 20) + 60*min(1, self.run.hours)
-        return bool(self.run.hours) and end > self.run.hours*3600
+    def _session(self, iteration, total, pace, used):
+        "Where a session ends, and what it has used by then: row by row, as the training itself goes."
+        while iteration < total:
+            ahead = min(20 - iteration % 20, self.run.validate_every - iteration % self.run.validate_every, total - iteration)
+            iteration, used = iteration + ahead, used + ahead*pace
+            over = self.over(iteration, total, pace, used)
+            if over or iteration % self.run.validate_every == 0 or iteration == total: used += self.pause
+            if over: break
+        return iteration, used + self.adjusting*(iteration == total)
 
-def as_sentence(f, total):
+    def forecast(self, iteration: int, total: int, pace: float) -> Forecast:
+        "How far the session gets, and how many more it takes."
+        now = self.used()
+        reach, end = self._session(iteration, total, pace, now)
+        at, sessions = reach, 0
+        while at < total: at, sessions = self._session(at, total, pace, self.start)[0], sessions + 1
+        return Forecast(reach, end - now, sessions)
+
+def as_sentence(
+    f: Forecast,
+    total: int,    # iterations
+    epochs: float  # in all
+) -> str:
     "A forecast as a sentence."
     end = time.strftime('%H:%M', time.localtime(time.time() + f.seconds))
-    if not f.sessions: return f'at this pace all {total:,} iterations are done at {end}, in {duration(f.seconds)}'
-    return (f'at this pace this session ends at {end} after iteration {f.iteration:,} of {total:,}; '
-            f'{f.sessions} more with --resume complete the run')
+    if not f.sessions: return f'at this pace all {total:,} iterations ({epochs:.3g} epochs) are done at {end}, in {duration(f.seconds)}'
+    return (f'at this pace this session ends at {end} after iteration {f.iteration:,} of {total:,} ({epochs*f.iteration/total:.3g} of '
+            f'{epochs:.3g} epochs); {f.sessions} more with --resume complete{"s"*(f.sessions == 1)} the run')
 
 
 # %% ../nbs/10_session.ipynb #bb712f17

@@ -13,12 +13,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
+import numpy as np
 import torch
 from .config import Run, whole_file
 from .labels import VOID
 from .model import build, out_of_memory
 from .optimization import counterparts, optimizer, share_batch_norm, update_average
-from .prediction import Predictor
+from .prediction import Predictor, threaded
 from .runs import load_checkpoint
 from .sampling import to_device
 from .session import Machine
@@ -30,7 +31,7 @@ class State:
     def __init__(self, run: Run, machine: Machine, last: Path = None):  # a checkpoint to go on from
         torch.manual_seed(run.seed)
         self.run, self.machine, self.iteration, self.best, self.seconds = run, machine, 0, -1., 0.
-        self.validated = 0                                                  # the iteration of the last validation
+        self.validated, self.row = 0, {}                                    # the iteration of the last validation; what is known of this one
         self.parts, self.skipped, self.in_a_row, self.waited = 1, 0, 0, 0.  # see `step`
         self.frame_seconds = 0.                                             # that predicting a frame takes, see `preflight`
         self.model = build(replace(run, encoder_weights='none') if last else run).to(machine.device, memory_format=torch.channels_last)
@@ -40,7 +41,7 @@ class State:
         self.optimizer = optimizer(self.model, run)
         if last: self.restore(last)
 
-    _plain = 'iteration', 'best', 'seconds', 'skipped', 'validated'
+    _plain = 'iteration', 'best', 'seconds', 'skipped', 'validated', 'row'
 
     def save(self, path):
         "Write last.pt."
@@ -196,9 +197,13 @@ def check_device(
         f'{torch.cuda.get_device_name()} has no kernels in this torch: choose the accelerator "GPU T4 x2", or another torch')
     return f'{device.type}, {torch.get_num_threads()} threads'
 
-def _check_data(train, val, **_):
-    for frame in {f.name: f for f in (train[0], train[-1], val[0], val[-1])}.values(): read(frame)
-    return f'{len(train):,} frames to train on, {len(val):,} to validate'
+def _check_data(state, train, val, **_):
+    both, begin, world, seen = [*train, *val], time.perf_counter(), state.machine.world, 0
+    drawn = [both[i] for i in np.random.default_rng(0).permutation(len(both))[state.machine.rank::world]]
+    for seen, _ in enumerate(threaded(read, drawn, 2), 1):
+        if time.perf_counter() - begin > 15: break
+    looked = 'all read' if seen == len(drawn) else f'{seen*world:,} of them read'
+    return f'{len(train):,} frames to train on, {len(val):,} to validate, {looked}'
 
 def _check_batch(state, criterion, windows, **_):
     n = max(1, state.run.batch_size//state.run.accumulate//state.machine.world)
@@ -212,12 +217,16 @@ def _check_batch(state, criterion, windows, **_):
 # %% ../nbs/10_state.ipynb #a688b086
 def _check_validation(state, val, **_):
     (image, label), predict = read(val[0]), Predictor(state.average, state.machine.device, state.machine.amp)
+    frame = f'a frame of {label.shape[1]}x{label.shape[0]}'
     for _ in range(2):                               # the first time warms up
         begin = time.perf_counter()
-        predict(image)
+        try: predict(image)
+        except RuntimeError as e:
+            if not out_of_memory(e): raise
+            raise RuntimeError(f'{frame} does not fit into memory beside the training: try a lighter encoder or decoder') from e
         state.frame_seconds = time.perf_counter() - begin
         if state.frame_seconds > 5: break
-    return f'a frame of {label.shape[1]}x{label.shape[0]} predicted in {state.frame_seconds:.2g} s'
+    return f'{frame} predicted in {state.frame_seconds:.2g} s'
 
 def _check_disk(state, out, **_):
     copies = 2*(3 + bool(state.run.ema)) + 2  # weights, two moments and the average in a checkpoint, and the best model; each old and new

@@ -90,7 +90,7 @@ def _write_gif(pictures, path, fps, palette):
 
 def _film(out):
     "The path of a film, .mp4."
-    if Path(out).suffix not in ('', '.mp4', '.gif'): raise ValueError(f'{out}: a film is written as .mp4, with a .gif beside it')
+    if Path(out).suffix.lower() not in ('', '.mp4', '.gif'): raise ValueError(f'{out}: a film is written as .mp4, with a .gif beside it')
     return Path(out).with_suffix('.mp4')
 
 def _encode(pictures, out, n, fps, palette):

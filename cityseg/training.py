@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 from .adjustment import adjust
 from .cache import packed
 from .config import Run, whole_file
+from .files import DataError
 from .labels import CLASS_NAMES
 from .metrics import Confusion
 from .model import Loss, out_of_memory, rarity, save
@@ -83,7 +84,7 @@ def fit(
     out,                   # the run folder
     resume: bool = False,  # go on from `out/last.pt` if it is there
     say=lambda text: None  # where the preflight's table, the plan and the forecast go, such as print
-) -> dict:                 # the last validation's row of history.jsonl
+) -> dict:                 # the last validation's row of history.jsonl; with `interrupted` if it was asked to stop
     "Train, validate and save until the run is complete or its hours are over."
     session = _Session(run, root, Path(out), resume, say)
     state, total = session.state, session.total
@@ -91,12 +92,12 @@ def fit(
         _set_out(session)
         with Interruptible() as interrupt, session.bar:
             if session.due and state.validated < state.iteration:   # that validation was cut short
-                _validation(session, dict(iteration=state.iteration, skipped=state.skipped, seconds=round(state.seconds, 1)))
+                _validation(session)
             while state.iteration < total and not session.stop:
                 _step(session)
                 _rest(session, interrupt.asked)
-        _arrive(session)
-    return (validations(out) or [{}])[-1]
+    _arrive(session)
+    return {**(validations(out) or [{}])[-1], **({'interrupted': True} if session.interrupted else {})}
 
 # %% ../nbs/10_training.ipynb #8d679325
 def total_iterations(
@@ -118,18 +119,22 @@ def _open(run, out, resume, say=print):
         f'{out} already holds a training: go on with it by --resume (resume=True), or choose another folder')
     if found and (out/'run.json').exists(): same_run(run, json.loads((out/'run.json').read_text()), out)
 
+def _shared(machine, out):
+    "Do all processes see the same folder?"
+    token = out/f'.{machine.gather(time.time_ns())[0]}-met'
+    if machine.rank == 0: token.touch()
+    machine.gather('touched')
+    seen = machine.gather(token.exists())
+    if machine.rank == 0: token.unlink()
+    return all(seen)
+
 def _begin(run, machine, out, resume, say, data):
     "The state to set out with: a new one, or that of the folder's last.pt."
     if machine.rank == 0:
         _open(run, out, resume, say)
         same_data(out, *data)
-    out.mkdir(parents=True, exist_ok=True)                   # on another machine
-    last = out/'last.pt'
-    state = State(run, machine, last if last.exists() else None)
-    if len(at := set(machine.gather(state.iteration))) > 1:
-        raise ValueError(f'{out}: the processes would begin at iterations {", ".join(map(str, sorted(at)))}; '
-                         'on several machines, --out must be a folder that all of them share')
-    return state
+    if not _shared(machine, out): raise ValueError(f'{out}: the machines must share this folder, or none could go on from what another wrote')
+    return State(run, machine, out/'last.pt' if (out/'last.pt').exists() else None)
 
 # %% ../nbs/10_training.ipynb #a14bff09
 class _Session:
@@ -169,7 +174,7 @@ def _set_out(session):
     session.batches = iter(loader(windows, session.total, state.iteration, machine.rank, machine.world))
     session.log, session.live = Log(session.out, state.iteration, machine.device, state.validated) if machine.rank == 0 else None, Live(session.out)
     session.bar = tqdm(total=session.total, initial=state.iteration, desc='train', unit='it', disable=None if session.log else True)
-    session.losses, session.since, session.saved = [], time.time(), time.time()
+    session.losses, session.since, session.saved, session.clock.start = [], time.time(), time.time(), session.clock.used()
 
 # %% ../nbs/10_training.ipynb #c1a2f885
 def _row(state, losses, seconds, rate):
@@ -188,7 +193,10 @@ def _step(session):
     "One iteration."
     state, parts = session.state, session.state.parts
     session.rate = learning_rate(session.run, state.iteration, session.total)
-    session.losses.append(step(state, session.model, session.criterion, session.batches, session.rate))
+    try: session.losses.append(step(state, session.model, session.criterion, session.batches, session.rate))
+    except DataError:
+        _save(session)                                       # what was learned before that frame
+        raise
     if state.parts > parts: session.say(f'out of memory: a batch is taken in {state.parts} parts from here on')
     session.bar.update()
 
@@ -199,15 +207,15 @@ def _rest(session, asked):
     if not (session.due or session.interrupted) and state.iteration % 20: return
     seconds = time.time() - session.since
     pace, state.seconds = seconds/len(session.losses), session.earlier + clock.used()
-    row = _row(state, session.losses, seconds, session.rate)
+    state.row = row = _row(state, session.losses, seconds, session.rate)
     session.stop = session.interrupted or session.machine.any(clock.over(state.iteration, total, pace))
-    if timed := (session.due or session.stop) and not session.interrupted: _validation(session, row)
+    if timed := (session.due or session.stop) and not session.interrupted: _validation(session)
     else:
         if session.log: session.log.row(row)
         if session.interrupted or time.time() - session.saved > 60*session.run.save_minutes: _save(session)
-    if session.told < 1 + timed:   # in the first row, and once more when a validation was timed
+    if session.told < 1 + timed and not session.stop and state.iteration < total:   # first, and once more when a validation was timed
         session.told = 1 + timed
-        session.say(as_sentence(clock.forecast(state.iteration, total, pace), total))
+        session.say(as_sentence(clock.forecast(state.iteration, total, pace), total, total*session.run.batch_size/len(session.train)))
     session.bar.set_postfix(loss=f'{row["loss"] or float("nan"):.3f}', miou=f'{state.best:.3f}')
     session.losses, session.since = [], time.time()
 
@@ -224,11 +232,11 @@ def _adjust(state, train, say):
 
 def _save(session):
     "Write last.pt."
-    session.saved = time.time()
+    session.saved, session.state.seconds = time.time(), session.earlier + session.clock.used()
     if not session.log: return
     with keep_going('last.pt'): session.state.save(session.out/'last.pt')
 
-def _validation(session, row):
+def _validation(session):
     "Validate, log, keep the best; with a checkpoint before and after."
     state, log, begin = session.state, session.log, time.time()
     _save(session)
@@ -237,7 +245,7 @@ def _validation(session, row):
     state.validated = state.iteration
     if log:
         iou = {name: round(float(v), 5) for name, v in zip(CLASS_NAMES, confusion.iou) if np.isfinite(v)}
-        log.row(dict(row, miou=confusion.miou, accuracy=confusion.accuracy, iou=iou))
+        log.row(dict(state.row, iteration=state.iteration, seconds=round(session.earlier + session.clock.used(), 1), miou=confusion.miou, accuracy=confusion.accuracy, iou=iou))
         for name, picture in dict(pictures, **{f'{state.iteration:06}': pictures['first']}).items():
             if picture is not None and name != 'first': log.picture(name, picture)
         if confusion.miou > state.best:
@@ -254,13 +262,19 @@ def _arrive(session):
     done, total = session.state.iteration, session.total
     if done < total: session.say(f'{"stopped" if session.interrupted else "the hours are over"} at iteration {done:,} of {total:,}; '
                                  'go on with --resume (resume=True)')
-    if session.log and validations(session.out):
+    if session.machine.rank == 0 and validations(session.out):
         with keep_going('report.html'): write_report(session.out)
 
 # %% ../nbs/10_training.ipynb #1faea14d
-_RANK = """import json, os, sys
+_RANK = """import json, os, signal, sys, threading
+from contextlib import suppress
 run, root, out, resume = sys.argv[1:]
-def say(text): print('SAY', text.replace(chr(10), chr(10) + 'SAY '), flush=True)
+def say(text):
+    with suppress(OSError): print('SAY', text.replace(chr(10), chr(10) + 'SAY '), flush=True)   # nobody may be there to listen
+def listen():
+    os.read(0, 1)                             # comes to its end when we are to stop, or who launched us is gone
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=listen, daemon=True).start()
 try:
     from cityseg.config import Run
     from cityseg.training import fit
@@ -290,6 +304,25 @@ def _follow(process, out, total, stop):
     return lines
 
 # %% ../nbs/10_training.ipynb #1817f078
+def _torchrun(run, root, out, gpus, resume):
+    "The training as processes of torchrun, which share the CPU's threads."
+    threads = os.environ.get('OMP_NUM_THREADS') or str(max(1, (os.cpu_count() or 1)//gpus))
+    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', f'--nproc-per-node={gpus}', '--no-python',
+               sys.executable, '-c', _RANK, json.dumps(run.to_dict()), str(root), str(out), str(resume)]
+    return subprocess.Popen(command, env={**os.environ, 'OMP_NUM_THREADS': threads}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, start_new_session=True)
+
+def _how_many(run, gpus, say):
+    "How many processes there are to be; raises ValueError where that can't be."
+    there = torch.cuda.device_count()
+    gpus = gpus or max(1, there)
+    if gpus > there > 0: raise ValueError(f'{gpus} GPUs are asked for, and here are {there}')
+    if gpus > 1 and run.batch_size % (gpus*run.accumulate): raise ValueError(
+        f'a batch of {run.batch_size} does not split over {gpus} GPUs in {run.accumulate} parts; try --batch-size '
+        f'{max(1, run.batch_size//(gpus*run.accumulate))*gpus*run.accumulate}')
+    if gpus > 1 and not there: say(f'no GPU here: {gpus} processes share the CPU')
+    return gpus
+
 def launch(
     run: Run,              # the experiment
     root,                  # path of a Cityscapes root or of a store
@@ -297,36 +330,26 @@ def launch(
     gpus: int = None,      # processes; default: one per GPU, at least one
     resume: bool = False,  # go on from `out/last.pt` if it is there
     say=print              # where messages go
-) -> dict:                 # the last validation's row
+) -> dict:                 # the last validation's row; with `interrupted` if it was asked to stop
     "`fit` on all GPUs of this machine: in this process if there is one, else through torchrun."
-    there = torch.cuda.device_count()
-    gpus = gpus or max(1, there)
-    if gpus > there > 0: raise ValueError(f'{gpus} GPUs are asked for, and here are {there}')
-    if gpus == 1 or 'RANK' in os.environ: return fit(run, root, out, resume, say)
-    if run.batch_size % (gpus*run.accumulate): raise ValueError(
-        f'a batch of {run.batch_size} does not split over {gpus} GPUs in {run.accumulate} parts; try --batch-size '
-        f'{max(1, run.batch_size//(gpus*run.accumulate))*gpus*run.accumulate}')
-    if not there: say(f'no GPU here: {gpus} processes share the CPU')
-    total = total_iterations(run, len(frames(root, 'train')))
-    threads = os.environ.get('OMP_NUM_THREADS') or str(max(1, (os.cpu_count() or 1)//gpus))
-    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', f'--nproc-per-node={gpus}', '--no-python',
-               sys.executable, '-c', _RANK, json.dumps(run.to_dict()), str(root), str(out), str(resume)]
-    process = subprocess.Popen(command, env={**os.environ, 'OMP_NUM_THREADS': threads}, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True, start_new_session=True)
-    stopped = []
+    if 'RANK' in os.environ or (gpus := _how_many(run, gpus, say)) == 1: return fit(run, root, out, resume, say)
+    out, total = Path(out), total_iterations(run, len(frames(root, 'train')))
+    process = _torchrun(run, root, out, gpus, resume)
     def stop():
-        if interrupt.asked and not stopped:  # all ranks end their iteration, one writes the checkpoint
-            stopped.append(process.send_signal(signal.SIGINT))
+        if interrupt.asked and not process.stdin.closed:   # all ranks end their iteration, one writes the checkpoint
+            process.stdin.close()
             say('stopping all processes ...')
     try:
-        with Interruptible() as interrupt: lines = _follow(process, Path(out), total, stop)
+        with Interruptible() as interrupt: lines = _follow(process, out, total, stop)
     finally:
-        if process.poll() is None:       # interrupted twice: nothing is left running
-            process.terminate()
-            process.wait()
+        if process.poll() is None: process.terminate()     # interrupted twice: nothing is left running
+        process.wait()
+        process.stdin.close()
     fault = next((l for l in lines if l.startswith('RANK ')), '')
-    if process.returncode and not stopped: raise RuntimeError(f'training on {gpus} processes failed: ' + (fault or '\n'.join(lines[-30:])))
-    if stopped and not any(l.startswith('SAY stopped at') for l in lines):   # by torchrun, which waits half a minute and no longer
-        say(f'the processes were ended{" (" + fault + ")" if fault else ""}; ' +
-            ('go on from the last checkpoint with --resume (resume=True)' if (Path(out)/'last.pt').exists() else 'there is no checkpoint yet'))
-    return (validations(out) or [{}])[-1]
+    if process.returncode and not interrupt.asked:
+        raise RuntimeError(f'training on {gpus} processes failed: ' + (fault or '\n'.join(lines[-30:])))
+    if process.returncode: say(f'the processes ended before they were ready to stop{f" ({fault})" if fault else ""}; ' + (
+        'go on from the last checkpoint with --resume (resume=True)' if (out/'last.pt').exists() else 'there is no checkpoint yet'))
+    row = (validations(out) or [{}])[-1]
+    return {**row, **({'interrupted': True} if interrupt.asked and row.get('iteration', 0) < total else {})}
+

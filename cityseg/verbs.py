@@ -80,8 +80,9 @@ class Train:
         from cityseg.training import launch
         row = launch(self.run, self.root, self.out, self.gpus, self.resume)
         mine = int(os.environ.get('RANK', 0)) == 0       # under torchrun the others are silent
-        if row and mine: print(f'{self.out}: mean IoU {row["miou"]:.4f} at iteration {row["iteration"]}; the best model is in '
-                      f'{self.out}/best, the report in {self.out}/report.html')
+        if mine and 'miou' in row: print(f'{self.out}: mean IoU {row["miou"]:.4f} at iteration {row["iteration"]:,}; the best model is in '
+                                         f'{self.out}/best, the report in {self.out}/report.html')
+        return 130*row.get('interrupted', False)         # as a shell has it
 
 # %% ../nbs/14_verbs.ipynb #0bfc6d97
 @dataclass
@@ -252,12 +253,14 @@ class Inspect:
 class Compare:
     "Runs side by side: in what they differ, and the IoU of each class at their best."
     runs: _named('RUN [RUN ...]', tuple[Path, ...])  # run folders
-    plot: Optional[Path] = None  # draw the IoU by class here: .png, .jpg or .svg
+    plot: Path = Path('compare.png')  # where the IoU by class is drawn: .png, .jpg or .svg
 
     def __call__(self):
+        from cityseg.config import whole_file
         from cityseg.runs import compare, show_runs
         print(compare(self.runs))
-        if self.plot: show_runs(self.runs).savefig(self.plot, dpi=120)
+        with whole_file(self.plot) as plot: show_runs(self.runs).savefig(plot, dpi=120)
+        print(self.plot)
 
 # %% ../nbs/14_verbs.ipynb #0ebc5064
 @dataclass
