@@ -114,9 +114,9 @@ def as_sentence(
 ) -> str:
     "A forecast as a sentence."
     end = time.strftime('%H:%M', time.localtime(time.time() + f.seconds))
-    if not f.sessions: return f'at this pace all {total:,} iterations ({epochs:.3g} epochs) are done at {end}, in {duration(f.seconds)}'
-    return (f'at this pace this session ends at {end} after iteration {f.iteration:,} of {total:,} ({epochs*f.iteration/total:.3g} of '
-            f'{epochs:.3g} epochs); {f.sessions} more with --resume complete{"s"*(f.sessions == 1)} the run')
+    if not f.sessions: return f'at this pace all {total:,} iterations ({epochs:,.1f} epochs) are done at {end}, in {duration(f.seconds)}'
+    return (f'at this pace this session ends at {end} after iteration {f.iteration:,} of {total:,} ({epochs*f.iteration/total:,.1f} of '
+            f'{epochs:,.1f} epochs); {f.sessions} more with --resume complete{"s"*(f.sessions == 1)} the run')
 
 
 # %% ../nbs/10_session.ipynb #bb712f17

@@ -159,7 +159,7 @@ def _check(session, criterion, windows):
     run, state, n = session.run, session.state, len(session.train)
     rows, left = preflight(state, criterion, session.train, session.val, windows, session.out), session.total - state.iteration
     session.say('\n'.join([*map(str, rows), f'{left:,} iterations of {run.batch_size} windows: '
-                                            f'{left*run.batch_size/n:.1f} epochs of {n:,} frames']))
+                                            f'{left*run.batch_size/n:,.1f} epochs of {n:,} frames']))
     if wrong := [r for r in rows if r.remedy]: raise RuntimeError('; '.join(f'{r.what}: {r.remedy}' for r in wrong))
     share = state.frame_seconds/session.machine.world
     session.clock.pause, session.clock.adjusting = share*len(session.val), share*min(run.logit_adjustment, n)
