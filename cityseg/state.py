@@ -92,7 +92,7 @@ def _update(state):
     run, scaler = state.run, state.machine.scaler
     scaler.unscale_(state.optimizer)
     norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), run.clip or torch.finfo(torch.float32).max)  # inf/inf would be NaN
-    if scaler.is_enabled() or norm.isfinite(): scaler.step(state.optimizer)  # a scaler looks on the GPU itself; finite ones whose norm isn't are 0 now
+    if scaler.is_enabled() or norm.isfinite(): scaler.step(state.optimizer)  # a scaler looks on the GPU itself; if only the norm is infinite, all are 0 now
     scaler.update()
     state.optimizer.zero_grad(set_to_none=True)
     finite = bool(norm.isfinite())                                           # asked late: until then the GPU has work

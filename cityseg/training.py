@@ -172,9 +172,10 @@ def _set_out(session):
     _check(session, session.criterion, windows)
     session.model = machine.parallel(torch.compile(state.model) if run.compile else state.model)
     session.batches = iter(loader(windows, session.total, state.iteration, machine.rank, machine.world))
-    session.log, session.live = Log(session.out, state.iteration, machine.device, state.validated) if machine.rank == 0 else None, Live(session.out)
+    session.log = Log(session.out, state.iteration, machine.device, state.validated) if machine.rank == 0 else None
     session.bar = tqdm(total=session.total, initial=state.iteration, desc='train', unit='it', disable=None if session.log else True)
-    session.losses, session.since, session.saved, session.clock.start = [], time.time(), time.time(), session.clock.used()
+    session.live, session.losses, session.since, session.saved = Live(session.out), [], time.time(), time.time()
+    session.clock.start = session.clock.used()
 
 # %% ../nbs/10_training.ipynb #c1a2f885
 def _row(state, losses, seconds, rate):
@@ -245,7 +246,8 @@ def _validation(session):
     state.validated = state.iteration
     if log:
         iou = {name: round(float(v), 5) for name, v in zip(CLASS_NAMES, confusion.iou) if np.isfinite(v)}
-        log.row(dict(state.row, iteration=state.iteration, seconds=round(session.earlier + session.clock.used(), 1), miou=confusion.miou, accuracy=confusion.accuracy, iou=iou))
+        log.row(dict(state.row, iteration=state.iteration, seconds=round(session.earlier + session.clock.used(), 1),
+                     miou=confusion.miou, accuracy=confusion.accuracy, iou=iou))
         for name, picture in dict(pictures, **{f'{state.iteration:06}': pictures['first']}).items():
             if picture is not None and name != 'first': log.picture(name, picture)
         if confusion.miou > state.best:
