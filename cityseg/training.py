@@ -285,13 +285,13 @@ except Exception as e:
     print(f'RANK {os.environ["RANK"]}: {type(e).__name__}: {e}', flush=True)
     raise"""
 
-def _follow(process, out, total, stop):
+def _follow(process, out, total, stop, say):
     "Show a training in other processes until it ends: its messages, a bar, curves; `stop` is called before each look. Its output, in lines."
-    lines, live = [], Live(out)
+    lines, live, say = [], Live(out), tqdm.write if say is print else say   # beside the bar
     def listen():
         for line in process.stdout:
             lines.append(line.rstrip('\n'))
-            if line.startswith('SAY '): tqdm.write(line[4:].rstrip('\n'))
+            if line.startswith('SAY '): say(line[4:].rstrip('\n'))
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
     with tqdm(total=total, desc='train', unit='it', disable=None) as bar:
@@ -342,7 +342,7 @@ def launch(
             process.stdin.close()
             say('stopping all processes ...')
     try:
-        with Interruptible() as interrupt: lines = _follow(process, out, total, stop)
+        with Interruptible() as interrupt: lines = _follow(process, out, total, stop, say)
     finally:
         if process.poll() is None: process.terminate()     # interrupted twice: nothing is left running
         process.wait()
