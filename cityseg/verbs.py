@@ -68,7 +68,8 @@ class Train:
 
     All that could fail later is tried first: device, data, one batch, disk, a checkpoint.
 
-    With --hours the session plans its end; --resume goes on, on another day or number of GPUs."""
+    With --hours the session plans its end, and Ctrl-C ends it (exit status 130); --resume goes on,
+    on another day or number of GPUs."""
     root: _ROOT  # folder that holds leftImg8bit and gtFine in any nesting, or the image pairs, or a store
     out: Path  # the run folder: checkpoints, history, pictures
     run: OmitArgPrefixes[Run] = RECIPES['default']
