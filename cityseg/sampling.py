@@ -108,8 +108,11 @@ class Windows(Dataset):
 # %% ../nbs/06_sampling.ipynb #eee14aaa
 def _as_is(x): return x
 
-def _keep_freed(worker):
-    "Have this process keep memory that it freed, for the next sample; glibc would return it and take it page by page."
+def _settle(worker):
+    """Have a reading process keep memory that it freed, for the next sample; glibc would return it and take it page by page.
+
+    And let signals to the group of its parent, which ends in order, pass it by."""
+    if hasattr(os, 'setpgrp'): os.setpgrp()
     trim, mmap = -1, -3   # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
     try: libc = ctypes.CDLL(None); libc.mallopt(trim, 2**26), libc.mallopt(mmap, 2**25)
     except (AttributeError, OSError, TypeError): pass   # another C library
@@ -117,7 +120,7 @@ def _keep_freed(worker):
 class _Reader(DataLoader):
     "A `DataLoader` whose workers run OpenCV with one thread: its threads, started before a fork, would hang the child."
     def __init__(self, data, workers, **values):
-        super().__init__(data, num_workers=workers, collate_fn=_as_is, worker_init_fn=_keep_freed,
+        super().__init__(data, num_workers=workers, collate_fn=_as_is, worker_init_fn=_settle,
                          generator=torch.Generator(), **values)   # its own: torch's is what dropout draws from
 
     def __iter__(self):

@@ -121,7 +121,7 @@ def as_sentence(
 
 # %% ../nbs/10_session.ipynb #bb712f17
 class Interruptible:
-    "While in this context, the first SIGINT or SIGTERM only sets `.asked`; the second interrupts."
+    "While in this context, the first SIGINT or SIGTERM only sets `.asked`; one that comes a second later, or more, interrupts."
     def __enter__(self):
         self.asked, self.before = False, {}
         if threading.current_thread() is threading.main_thread():
@@ -129,8 +129,8 @@ class Interruptible:
         return self
 
     def ask(self, *_):
-        if self.asked: raise KeyboardInterrupt
-        self.asked = True
+        if self.asked and time.monotonic() - self.since > 1: raise KeyboardInterrupt   # who sends two at once means one
+        if not self.asked: self.asked, self.since = True, time.monotonic()
 
     def __exit__(self, *_):
         for s, handler in self.before.items(): signal.signal(s, handler)

@@ -15,11 +15,14 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np
 import torch
 from tqdm.auto import tqdm
+try: import fcntl
+except ImportError: fcntl = None   # Windows
 from .adjustment import adjust
 from .cache import packed
 from .config import Run, whole_file
@@ -86,17 +89,18 @@ def fit(
     say=lambda text: None  # where the preflight's table, the plan and the forecast go, such as print
 ) -> dict:                 # the last validation's row of history.jsonl; with `interrupted` if it was asked to stop
     "Train, validate and save until the run is complete or its hours are over."
-    session = _Session(run, root, Path(out), resume, say)
-    state, total = session.state, session.total
-    if state.validated < total:
-        _set_out(session)
-        with Interruptible() as interrupt, session.bar:
-            if session.due and state.validated < state.iteration:   # that validation was cut short
-                _validation(session)
-            while state.iteration < total and not session.stop:
-                _step(session)
-                _rest(session, interrupt.asked)
-    _arrive(session)
+    with _alone(Path(out)):
+        session = _Session(run, root, Path(out), resume, say)
+        state, total = session.state, session.total
+        if state.validated < total:
+            _set_out(session)
+            with Interruptible() as interrupt, session.bar:
+                if session.due and state.validated < state.iteration:   # that validation was cut short
+                    _validation(session)
+                while state.iteration < total and not session.stop:
+                    _step(session)
+                    _rest(session, interrupt.asked)
+        _arrive(session)
     return {**(validations(out) or [{}])[-1], **({'interrupted': True} if session.interrupted else {})}
 
 # %% ../nbs/10_training.ipynb #8d679325
@@ -106,6 +110,24 @@ def total_iterations(
 ) -> int:
     "How many optimizer steps a run is long."
     return run.iterations or max(1, round(run.epochs*n/run.batch_size))
+
+@contextmanager
+def _alone(out, seconds=10):
+    "Refuse a folder in which another training is at work, if it doesn't end in so many seconds."
+    if fcntl is None or int(os.environ.get('RANK', 0)): yield; return
+    out.mkdir(parents=True, exist_ok=True)
+    folder, until = os.open(out, os.O_RDONLY), time.time() + seconds
+    try:
+        with suppress(OSError):                              # not every network file system has locks
+            while True:
+                try: fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB); break
+                except BlockingIOError:
+                    if time.time() > until: raise RuntimeError(f'{out}: another training is still at work here; wait for its end, or end it') from None
+                    time.sleep(.2)
+        yield
+    finally:
+        with suppress(OSError): fcntl.flock(folder, fcntl.LOCK_UN)   # workers that are still ending share it
+        os.close(folder)
 
 def _open(run, out, resume, say=print):
     "Make the run folder; refuse to train over another training."
@@ -118,6 +140,12 @@ def _open(run, out, resume, say=print):
     elif not resume: raise FileExistsError(
         f'{out} already holds a training: go on with it by --resume (resume=True), or choose another folder')
     if found and (out/'run.json').exists(): same_run(run, json.loads((out/'run.json').read_text()), out)
+
+def _heedless(say):
+    "`say`, though nobody may be there any more to listen: no reason to lose a training."
+    def safely(text):
+        with suppress(OSError): say(text)
+    return safely
 
 def _shared(machine, out):
     "Do all processes see the same folder?"
@@ -141,7 +169,7 @@ class _Session:
     "One sitting of a training: the state, frames, log and time, and what is done between the steps. Only rank 0 says and writes."
     def __init__(self, run, root, out, resume, say):
         self.run, self.out, self.machine, self.clock = run, out, Machine(run.amp), Clock(run)
-        self.say = say if self.machine.rank == 0 else lambda text: None
+        self.say = _heedless(say) if self.machine.rank == 0 else lambda text: None
         check_device(self.machine)                           # before minutes are spent on packing
         self.train, self.val = packed(run, frames(root, 'train'), frames(root, 'val'))
         self.total = total_iterations(run, len(self.train))
@@ -196,7 +224,7 @@ def _step(session):
     session.rate = learning_rate(session.run, state.iteration, session.total)
     try: session.losses.append(step(state, session.model, session.criterion, session.batches, session.rate))
     except DataError:
-        _save(session)                                       # what was learned before that frame
+        _save(session, True)                                 # what was learned before that frame
         raise
     if state.parts > parts: session.say(f'out of memory: a batch is taken in {state.parts} parts from here on')
     session.bar.update()
@@ -231,10 +259,10 @@ def _adjust(state, train, say):
         if isinstance(e, RuntimeError) and not out_of_memory(e): raise
         say(f'the logits stay as they are: {e}')
 
-def _save(session):
-    "Write last.pt."
+def _save(session, anyone=False):
+    "Write last.pt; `anyone`: the states of all processes are alike."
     session.saved, session.state.seconds = time.time(), session.earlier + session.clock.used()
-    if not session.log: return
+    if not (session.log or anyone): return
     with keep_going('last.pt'): session.state.save(session.out/'last.pt')
 
 def _validation(session):
@@ -255,6 +283,7 @@ def _validation(session):
                 save(state.average, session.out/'best')
                 state.best = confusion.miou
         session.live.update()
+    else: state.best = max(state.best, confusion.miou)
     _save(session)
     session.clock.pause = time.time() - begin
 
@@ -287,7 +316,7 @@ except Exception as e:
 
 def _follow(process, out, total, stop, say):
     "Show a training in other processes until it ends: its messages, a bar, curves; `stop` is called before each look. Its output, in lines."
-    lines, live, say = [], Live(out), tqdm.write if say is print else say   # beside the bar
+    lines, live = [], Live(out)
     def listen():
         for line in process.stdout:
             lines.append(line.rstrip('\n'))
@@ -335,6 +364,7 @@ def launch(
 ) -> dict:                 # the last validation's row; with `interrupted` if it was asked to stop
     "`fit` on all GPUs of this machine: in this process if there is one, else through torchrun."
     if 'RANK' in os.environ or (gpus := _how_many(run, gpus, say)) == 1: return fit(run, root, out, resume, say)
+    say = _heedless(tqdm.write if say is print else say)   # beside the bar
     out, total = Path(out), total_iterations(run, len(frames(root, 'train')))
     process = _torchrun(run, root, out, gpus, resume)
     def stop():
