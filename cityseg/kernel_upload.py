@@ -151,6 +151,7 @@ def _spare():
     "A folder for as long as this process lives."
     return tempfile.TemporaryDirectory()
 
+# %% ../nbs/14_kernel_upload.ipynb #6a74b3aa
 def _around(notebook, train):
     "A kernel folder for a notebook: the metadata of train under another title, and train's cells that install cityseg."
     meta, first = json.loads((train/METADATA).read_text('utf-8')), json.loads((train/'train.ipynb').read_text('utf-8'))

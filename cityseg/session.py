@@ -67,6 +67,7 @@ class Forecast(NamedTuple):
     seconds: float    # from now to there
     sessions: int     # more of the same length, until the run is complete
 
+# %% ../nbs/10_session.ipynb #343e33b1
 class Clock:
     "The time of a session. All times are in seconds."
     def __init__(self, run: Run):
@@ -107,6 +108,7 @@ class Clock:
         while at < total: at, sessions = self._session(at, total, pace, self.start)[0], sessions + 1
         return Forecast(reach, end - now, sessions)
 
+# %% ../nbs/10_session.ipynb #fa878715
 def as_sentence(
     f: Forecast,
     total: int,    # iterations
@@ -117,7 +119,6 @@ def as_sentence(
     if not f.sessions: return f'at this pace all {total:,} iterations ({epochs:,.1f} epochs) are done at {end}, in {duration(f.seconds)}'
     return (f'at this pace this session ends at {end} after iteration {f.iteration:,} of {total:,} ({epochs*f.iteration/total:,.1f} of '
             f'{epochs:,.1f} epochs); {f.sessions} more with --resume complete{"s"*(f.sessions == 1)} the run')
-
 
 # %% ../nbs/10_session.ipynb #bb712f17
 class Interruptible:

@@ -129,6 +129,7 @@ def _alone(out, seconds=10):
         with suppress(OSError): fcntl.flock(folder, fcntl.LOCK_UN)   # workers that are still ending share it
         os.close(folder)
 
+# %% ../nbs/10_training.ipynb #9fbd9406
 def _open(run, out, resume, say=print):
     "Make the run folder; refuse to train over another training."
     out.mkdir(parents=True, exist_ok=True)
@@ -354,6 +355,7 @@ def _how_many(run, gpus, say):
     if gpus > 1 and not there: say(f'no GPU here: {gpus} processes share the CPU')
     return gpus
 
+# %% ../nbs/10_training.ipynb #527d3cca
 def launch(
     run: Run,              # the experiment
     root,                  # path of a Cityscapes root or of a store
@@ -384,4 +386,3 @@ def launch(
         'go on from the last checkpoint with --resume (resume=True)' if (out/'last.pt').exists() else 'there is no checkpoint yet'))
     row = (validations(out) or [{}])[-1]
     return {**row, **({'interrupted': True} if interrupt.asked and row.get('iteration', 0) < total else {})}
-
