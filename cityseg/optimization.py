@@ -6,7 +6,7 @@
 __all__ = ['learning_rate', 'parameter_groups', 'optimizer', 'counterparts', 'update_average', 'share_batch_norm']
 
 # %% ../nbs/10_optimization.ipynb #5c6a21f6
-import numpy as np
+import math
 import torch
 import torch.distributed as dist
 from timm.layers import BatchNormAct2d, convert_sync_batchnorm
@@ -22,7 +22,7 @@ def learning_rate(
     warmup = min(run.warmup, total//4)
     if iteration < warmup: return run.learning_rate*(iteration + 1)/warmup
     done = (iteration - warmup)/max(1, total - warmup)
-    return run.learning_rate*dict(poly=(1 - done)**.9, cosine=.5 + .5*np.cos(np.pi*done), constant=1.)[run.schedule]
+    return run.learning_rate*dict(poly=(1 - done)**.9, cosine=.5 + .5*math.cos(math.pi*done), constant=1.)[run.schedule]
 
 # %% ../nbs/10_optimization.ipynb #5aff0497
 def parameter_groups(
