@@ -291,7 +291,7 @@ def _final_scores(matrix, weighted, frame_ious, instances):
     by_category = [dict(zip(_CATEGORIES, scores[34:].tolist())) for scores in (iou, iiou)]
     return Scores(matrix, *by_label, *by_category, frame_ious)
 
-# %% ../nbs/11_metrics.ipynb #39816868
+# %% ../nbs/11_metrics.ipynb #1ca5c51e
 def _count_frame(frame, path, instances):
     "Counts int64 [34,34] of a frame, and its `instance_hits` or None. Raises DataError."
     if not frame.labelled:
@@ -303,8 +303,8 @@ def _count_frame(frame, path, instances):
 
     label_ids = np.where(found > 1000, found // 1000, found)
     if label_ids.max() > 33:
-        path = frame.instances_path or frame.label_path
-        raise DataError(path, f'holds {label_ids.max()}, which is no id', 'get it anew')
+        source = frame.instances_path or frame.label_path
+        raise DataError(source, f'holds {label_ids.max()}, which is no id', 'get it anew')
     matrix = np.zeros((34, 34), np.int64)
     np.add.at(matrix, label_ids, met)
     return matrix, instance_hits(found, met) if instances else None
