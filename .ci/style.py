@@ -93,7 +93,7 @@ def signature_faults(tree: ast.Module) -> Iterator[str]:
             if argument.annotation is None and argument.arg not in ('self', 'cls'):
                 yield f'{function.lineno}: {name}({argument.arg}) has no type'
         is_short_method = '.' in name and function.end_lineno - function.lineno < SHORT_METHOD_LINES
-        if not ast.get_docstring(function) and not is_short_method:
+        if not ast.get_docstring(function) and not is_short_method and not name.endswith('__'):
             yield f'{function.lineno}: {name} has no docstring'
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and not node.name.startswith('_') and not ast.get_docstring(node):
