@@ -185,7 +185,7 @@ def check(paths: list[Path]) -> list[str]:
     faults = [] if paths else list(sync_faults())
     for path in chosen:
         if path.suffix == '.ipynb':
-            faults += [f'{path.name}: {fault}' for fault in output_faults(path)]
+            faults += [f'{path}: {fault}' for fault in output_faults(path)]
     return faults + style_faults(chosen)
 
 

@@ -208,7 +208,7 @@ def style_faults(paths: list[Path]) -> list[str]:
     faults = []
     for path in paths:
         found = notebook_faults(path) if path.suffix == '.ipynb' else module_faults(path)
-        faults += [f'{path.name}: {fault}' for fault in found]
+        faults += [f'{path.relative_to(ROOT)}: {fault}' for fault in found]
     return faults + list(ruff_faults(paths))
 
 

@@ -47,7 +47,15 @@ class Check:
         from cityseg.data import check
         return _report(check(self.root), 'complete and sound')
 
-# %% ../nbs/23_cli.ipynb #e43201df
+# %% ../nbs/23_cli.ipynb #e85eafa5
+def _splits(root):
+    "The splits of which a data set or a store holds images. Raises `DataError` where there is neither."
+    from cityseg.data import find_root
+    from cityseg.store import Store, is_store
+    if is_store(root):
+        return sorted({frame.split for frame in Store(root).frames})
+    return list(find_root(root).places.get('images', {}))
+
 @dataclass
 class Pack:
     """Pack frames once, losslessly, so that training reads only what a crop needs.
@@ -60,9 +68,16 @@ class Pack:
     verify: bool = False  # afterwards, compare every pixel with the data
 
     def __call__(self):
-        from cityseg.data import find_root
+        from cityseg.data import SPLITS, frames
         from cityseg.store import Store, pack, verify
-        listed = find_root(self.root).frames(self.splits)
+        if wrong := [split for split in self.splits if split not in SPLITS]:
+            raise ValueError(did_you_mean(wrong[0], SPLITS, 'split'))
+        listed = []
+        for split in _splits(self.root):
+            if split in self.splits: listed += frames(self.root, split)
+        if not listed:
+            wanted = ' or '.join(self.splits)
+            raise ValueError(f'{self.root} holds no images of {wanted}; name its splits with --splits')
         print(Store(pack(listed, self.out, self.workers)), 'in', self.out)
         if self.verify:
             return _report(verify(self.out, listed), 'every pixel is as in the data')
@@ -189,13 +204,13 @@ def _predictions_or_model(name):
     from cityseg.model import load_model
     return Predictor(load_model(name)), path.parent.name if path.name == 'best' else path.name
 
-# %% ../nbs/23_cli.ipynb #0e7cbcc5
+# %% ../nbs/23_cli.ipynb #1d5767c8
 def _footage(root, split, city, sequence):
     "The frames of one city, in order; or of a folder of pictures that is no data set."
-    from cityseg.data import find_root, frames
+    from cityseg.data import frames
     from cityseg.video import folder_frames
     try:
-        root = find_root(root)
+        _splits(root)
     except DataError as error:
         try:
             return folder_frames(root)
