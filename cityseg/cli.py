@@ -6,8 +6,9 @@
 __all__ = ['VERBS', 'Check', 'Pack', 'Train', 'train_options', 'Predict', 'Evaluate', 'Submit', 'Timelapse', 'Weather', 'Inspect',
            'Compare', 'Kernel', 'demo', 'Demo', 'run_verb', 'main']
 
-# %% ../nbs/23_cli.ipynb #92535a1f
+# %% ../nbs/23_cli.ipynb #cd467f69
 import os
+import re
 import shlex
 import sys
 from dataclasses import dataclass
@@ -107,19 +108,14 @@ class Train:
                   f'the best model is in {self.out}/best, the report in {self.out}/report.html')
         return 130 if row.get('interrupted') else 0  # what a shell expects after Ctrl-C
 
-# %% ../nbs/23_cli.ipynb #45cd346b
+# %% ../nbs/23_cli.ipynb #f959209d
 def train_options(
     words: list[str]  # the arguments of `cityseg train`
 ) -> dict:            # options of `tyro.cli`
     "The flags' defaults under the recipe that the arguments name, and a help that lists the recipes."
-    name = 'default'
-    for word, following in zip(words, [*words[1:], '']):
-        if word == '--recipe':
-            name = following
-        if word.startswith('--recipe='):
-            name = word.removeprefix('--recipe=')
+    named = re.search(r'(?:^| )--recipe[ =](\S*)', ' '.join(words))
+    name = named[1] if named else 'default'
     start = Train(tyro.MISSING, tyro.MISSING, recipe(name), name)
-
     lines = [cleandoc(Train.__doc__), '', 'Recipes:']
     for known, text in RECIPE_HELP.items():
         lines.append(fill(text, 96, initial_indent=f'  {known:10}  ', subsequent_indent=' '*14))
