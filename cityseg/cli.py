@@ -310,7 +310,7 @@ class Compare:
             show_runs(self.runs).savefig(part, dpi=120)
         print(self.plot)
 
-# %% ../nbs/23_cli.ipynb #eff75dd6
+# %% ../nbs/23_cli.ipynb #c4ecb377
 @dataclass
 class Kernel:
     """Build, check, push and follow the Kaggle kernels in kaggle/.
@@ -344,7 +344,7 @@ class Kernel:
             faults = kernels.check_kernel(kernels.kernel_folder(self.name)) + kernels.check_code()
             return _report(faults, 'ready to push')
         if self.action == 'push':
-            print(*kernels.check_code(), sep='\n')
+            for fault in kernels.check_code(): print(fault)
             print(kernels.push_kernel(self.name, self.owner, **options))
         if self.action == 'status' and self.follow:
             state, _ = kernels.follow_kernel(self.name)
