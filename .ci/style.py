@@ -44,16 +44,22 @@ def statement_faults(tree: ast.Module, lines: list[str]) -> Iterator[str]:
             inside = [n for n in ast.walk(node) if isinstance(n, COMPREHENSIONS)]
             if len(inside) > 1:
                 yield f'{node.lineno}: a comprehension in a comprehension'
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], (ast.Tuple, ast.List)):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
             names = len(node.targets[0].elts)
-            is_shape = isinstance(node.value, ast.Attribute) and node.value.attr == 'shape'
-            if names > 2 and not is_shape:
-                yield f'{node.lineno}: {names} names in one assignment; at most 2'
+            if names > names_allowed(node.value):
+                yield f'{node.lineno}: {names} names in one assignment; at most {names_allowed(node.value)}'
         if isinstance(node, COMPOUND) and node.body[0].lineno == node.lineno:
             if len(lines[node.lineno - 1]) > 80:
                 yield f'{node.lineno}: a statement after a colon, in a long line'
         if isinstance(node, (ast.Constant, ast.JoinedStr)) and is_program(node):
             yield f'{node.lineno}: a program in a string; make it a function or a file'
+
+
+def names_allowed(value: ast.expr) -> int:
+    "How many names may take the parts of a value: all of a shape, three of one thing, two of several things."
+    if isinstance(value, ast.Attribute) and value.attr == 'shape':
+        return 5
+    return 2 if isinstance(value, (ast.Tuple, *COMPREHENSIONS)) else 3
 
 
 def is_program(node: ast.expr) -> bool:
