@@ -55,7 +55,7 @@ def execute(path: Path):
         cell.cell_type = 'code'
     for cell in notebook.cells:
         if cell.cell_type == 'code':
-            cell.outputs = [without_times(output) for output in cell.outputs if not is_noise(output)]
+            cell.outputs = [portable(output) for output in cell.outputs if not is_noise(output)]
     notebook.metadata.pop('widgets', None)
     nbformat.write(notebook, path)
 
@@ -66,10 +66,14 @@ def is_noise(output: dict) -> bool:
     return is_widget or output.get('name') == 'stderr' or output.get('text') == ''
 
 
-def without_times(output: dict) -> dict:
-    "A printed output without what differs from run to run: the preflight's table, when a training will end."
+def portable(output: dict) -> dict:
+    "An output without what differs each time: temporary folders, the preflight's table, an expected end."
+    temporary = re.escape(tempfile.gettempdir()) + r'/tmp\w+/'
     if output.get('name') == 'stdout':
-        output['text'] = re.sub(r'(?m)^(ok {4}\w|at this pace ).*\n?', '', ''.join(output['text']))
+        text = re.sub(r'(?m)^(ok {4}\w|at this pace ).*\n?', '', ''.join(output['text']))
+        output['text'] = re.sub(temporary, '', text)
+    if 'text/plain' in output.get('data', {}):
+        output['data']['text/plain'] = re.sub(temporary, '', ''.join(output['data']['text/plain']))
     return output
 
 
