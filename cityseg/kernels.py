@@ -8,9 +8,10 @@ __all__ = ['PACKAGE', 'PROJECT', 'KEPT', 'METADATA', 'PLACEHOLDER', 'SHAPES', 'f
            'make_wheels', 'kernel_folder', 'kernel_id', 'build_kernel', 'run_client', 'kaggle_user', 'push_kernel',
            'push_wheels', 'kernel_status', 'follow_kernel', 'kernel_logs', 'fetch_kernel']
 
-# %% ../nbs/22_kernels.ipynb #653afcb4
+# %% ../nbs/22_kernels.ipynb #a79a1169
 import base64, hashlib, io, json, os, re, zipfile
 import shutil, subprocess, sys, tempfile, time
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, distributions, requires, version
 from itertools import count
 from pathlib import Path
@@ -28,8 +29,8 @@ def _write_json(path, values):
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(values, indent=1, ensure_ascii=False), 'utf-8')
 
-# %% ../nbs/22_kernels.ipynb #97ddb2ae
-_NO_RUNS = re.compile(r'\.|leftImg8bit|gtFine|gtCoarse')   # folders not to search: hidden, or full of images
+# %% ../nbs/22_kernels.ipynb #c4590f97
+_NO_RUNS = re.compile(r'\.|leftImg8bit|gtFine|gtCoarse')   # hidden folders, and those full of images
 
 def find_run(
     folders: list,        # of Path, searched at all depths
@@ -127,7 +128,7 @@ def _wheel_folders(inputs):
             folders |= {wheel.parent for wheel in Path(folder).glob(f'{depth}/*.whl')}
     return sorted(folders)
 
-# %% ../nbs/22_kernels.ipynb #365da997
+# %% ../nbs/22_kernels.ipynb #ce8d6a0d
 def install_missing(
     inputs: list = ()  # folders whose data sets may hold wheels, as `detect_environment().inputs`
 ) -> list[str]:        # the requirements that were installed
@@ -147,8 +148,8 @@ def install_missing(
         error = _pip(*install, '--no-index') if links else _pip(*install)
         if error and (not links or _pip(*install)):
             raise RuntimeError(
-                f"{', '.join(missing)} could not be installed: switch the internet on in the session's "
-                f'settings, or attach a data set of wheels (at home: cityseg kernel wheels). {error}')
+                f'{", ".join(missing)} could not be installed: switch the internet on in the settings of '
+                f'the session, or attach a data set of wheels (at home: cityseg kernel wheels). {error}')
     return missing
 
 # %% ../nbs/22_kernels.ipynb #f7b66b90
@@ -210,14 +211,14 @@ def _metadata_faults(metadata):
     if metadata.get('language') != 'python' or metadata.get('kernel_type') != 'notebook':
         yield 'is no Python notebook', 'make language python and kernel_type notebook'
 
-# %% ../nbs/22_kernels.ipynb #c7622447
+# %% ../nbs/22_kernels.ipynb #59cc321f
 _SLOT = "WHEEL, CODE = '', ''"   # the line of a kernel's first code cell that is filled in
 
 def _notebook_faults(notebook):
     "Faults of a kernel's notebook: (what, remedy)."
-    cells = [{**cell, 'outputs': []} for cell in notebook['cells']]   # the client doesn't send outputs
+    cells = [{**cell, 'outputs': []} for cell in notebook.get('cells', [])]   # outputs aren't sent
     text = json.dumps({**notebook, 'cells': cells})
-    if not notebook['metadata'].get('kernelspec', {}).get('name'):
+    if not notebook.get('metadata', {}).get('kernelspec', {}).get('name'):
         yield 'has no metadata.kernelspec.name', 'choose a kernel in Jupyter and save it again'
     if len(text) > 1e6:
         yield f'holds {len(text)/1e6:.1f} MB of code', 'Kaggle takes 1 MB; move data out of it'
@@ -225,45 +226,47 @@ def _notebook_faults(notebook):
     if aboard and aboard[1] != base64.b64encode(build_wheel()[1]).decode():
         yield 'carries an older cityseg', 'build it again'
 
-# %% ../nbs/22_kernels.ipynb #1c1b439a
-def _read_kernel(path):
-    "The metadata and the notebook of a kernel's folder, or of a notebook that is made a kernel."
-    if path.suffix == '.ipynb':
-        return _wrap_notebook(path, _read_json(path))
-    file = path/METADATA
-    remedy = 'see kaggle/train for a sound one'
+# %% ../nbs/22_kernels.ipynb #cefd3de0
+def _read_or_refuse(path, remedy):
     try:
-        metadata = _read_json(file)
-        file = path/metadata.get('code_file', '')
-        remedy = f'name a notebook in {METADATA}'
-        return metadata, _read_json(file)
+        return _read_json(path)
     except (OSError, ValueError) as error:
-        raise DataError(file, f'cannot be read ({error})', remedy) from None
+        raise DataError(path, f'cannot be read ({error})', remedy) from None
 
 def _wrap_notebook(path, notebook):
-    "A notebook as a kernel: with train's cells that install cityseg, and its metadata under another title."
+    "A notebook as a kernel: train's cells that install cityseg, and its metadata under another title."
     metadata, train = _read_kernel(PROJECT/'kaggle/train')
-    installs = ['install_missing(' in ''.join(cell['source']) for cell in train['cells']].index(True)
-    cells = [*train['cells'][1:installs + 1], *notebook['cells']]
+    codes = [''.join(cell['source']) for cell in train['cells']]
+    last = next(n for n, code in enumerate(codes) if 'install_missing(' in code)
     words = re.sub('[^A-Za-z0-9]+', ' ', path.stem)
     title = f'cityseg {words}'[:50].strip()
     slug = title.replace(' ', '-').lower()
-    own = dict(id=f'{PLACEHOLDER}/{slug}', title=title, code_file=path.name)
-    return {**metadata, **own}, {**notebook, 'cells': cells}
+    metadata |= dict(id=f'{PLACEHOLDER}/{slug}', title=title, code_file=path.name)
+    notebook['cells'] = [*train['cells'][1:last + 1], *notebook['cells']]
+    return metadata, notebook
 
-# %% ../nbs/22_kernels.ipynb #8bae7bf3
+def _read_kernel(path):
+    "The metadata and the notebook of a kernel's folder, or of a notebook that is made a kernel."
+    if path.suffix == '.ipynb':
+        return _wrap_notebook(path, _read_or_refuse(path, 'name a notebook'))
+    metadata = _read_or_refuse(path/METADATA, 'see kaggle/train for a sound one')
+    notebook = _read_or_refuse(path/metadata.get('code_file', ''), f'name a notebook in {METADATA}')
+    return metadata, notebook
+
+# %% ../nbs/22_kernels.ipynb #9165353a
 def _kernel_faults(path, metadata, notebook):
-    faults = [Fault(path/METADATA, *fault) for fault in _metadata_faults(metadata)]
-    return faults + [Fault(path/metadata['code_file'], *fault) for fault in _notebook_faults(notebook)]
+    faults = [*_metadata_faults(metadata), *_notebook_faults(notebook)]
+    return [Fault(path, what, remedy) for what, remedy in faults]
 
 def check_kernel(
-    path: Path    # folder with a kernel-metadata.json and a notebook; or a notebook
-) -> list[Fault]: # empty when all is well
+    path: Path     # folder with a kernel-metadata.json and a notebook; or a notebook
+) -> list[Fault]:  # empty when all is well
     "Everything in a kernel that Kaggle's server would refuse, or quietly do otherwise."
     try:
-        return _kernel_faults(Path(path), *_read_kernel(Path(path)))
+        metadata, notebook = _read_kernel(Path(path))
     except DataError as error:
         return [error.fault]
+    return _kernel_faults(Path(path), metadata, notebook)
 
 # %% ../nbs/22_kernels.ipynb #86893102
 def _without_layout(code):
@@ -306,10 +309,10 @@ def check_code(
             faults.append(Remark(project, what, 'they travel along'))
     return faults
 
-# %% ../nbs/22_kernels.ipynb #9a633ea7
+# %% ../nbs/22_kernels.ipynb #10cff85b
 _ON_IMAGE = frozenset(   # what Kaggle's held in October 2026: its Dockerfile, and what that needs
-    'torch torchvision timm albumentations albucore opencv-python opencv-python-headless numpy scipy '
-    'matplotlib ipywidgets tqdm pillow tensorboard huggingface-hub safetensors requests '
+    'torch torchvision timm albumentations albucore opencv-python opencv-python-headless numpy '
+    'scipy matplotlib ipywidgets tqdm pillow tensorboard huggingface-hub safetensors requests '
     'typing-extensions packaging pyyaml setuptools rich platformdirs filelock'.split())
 
 def absent_from_image(
@@ -326,10 +329,10 @@ def absent_from_image(
             absent[name] = version(name)
         except PackageNotFoundError:
             continue   # needed elsewhere: on another system, or by an older Python
-        queue += [package_name(needed) for needed in requires(name) or [] if 'extra ==' not in needed]
+        queue += [package_name(also) for also in requires(name) or [] if 'extra ==' not in also]
     return absent
 
-# %% ../nbs/22_kernels.ipynb #119b7aa5
+# %% ../nbs/22_kernels.ipynb #df5689c4
 def make_wheels(
     out: Path,                         # folder to write to: a data set's, as the client takes it
     owner: str = None,                 # Kaggle name; None: a placeholder, which a push fills in
@@ -338,9 +341,10 @@ def make_wheels(
     "Download what Kaggle's image lacks, as wheels. Raises `RuntimeError` when pip can't."
     out = Path(out)
     packages = [f'{name}=={number}' for name, number in absent_from_image(requirements()).items()]
-    image = '--no-deps --only-binary=:all: --platform=manylinux2014_x86_64 --platform=manylinux_2_28_x86_64'
+    options = ['--no-deps', '--only-binary=:all:', f'--dest={out}']
+    options += ['--platform=manylinux2014_x86_64', '--platform=manylinux_2_28_x86_64']
     for python in pythons:
-        error = _pip('download', *image.split(), f'--python-version={python}', f'--dest={out}', *packages)
+        error = _pip('download', *options, f'--python-version={python}', *packages)
         if error:
             raise RuntimeError(f'{", ".join(packages)} could not be downloaded. {error}')
     id = f'{owner or PLACEHOLDER}/cityseg-wheels'
@@ -348,7 +352,7 @@ def make_wheels(
     _write_json(out/'dataset-metadata.json', metadata)
     return out
 
-# %% ../nbs/22_kernels.ipynb #5fc0aa66
+# %% ../nbs/22_kernels.ipynb #1b9fe226
 def kernel_folder(
     name: str | Path  # a folder, the name of one in kaggle/ (train), or any notebook's path
 ) -> Path:            # the folder; a notebook stands for itself
@@ -359,7 +363,7 @@ def kernel_folder(
             return path
     known = sorted(path.parent.name for path in ours.glob(f'*/{METADATA}'))
     if not known:
-        raise FileNotFoundError(f'no kernels at {ours}: they come with git clone and pip install -e .')
+        raise FileNotFoundError(f'no kernels at {ours}: they come with a clone of the project')
     near = did_you_mean(str(name), known, 'kernel')
     raise FileNotFoundError(f'{near}; or give a folder that holds a {METADATA}')
 
@@ -375,7 +379,7 @@ def kernel_id(
         return metadata['id'].replace(PLACEHOLDER, owner or kaggle_user())
     return metadata['id']
 
-# %% ../nbs/22_kernels.ipynb #7ec0b7b0
+# %% ../nbs/22_kernels.ipynb #8fec7dfd
 def _carry_code(notebook):
     "Put the code into a kernel's notebook, in a cell that Kaggle shows folded."
     slots = []
@@ -399,7 +403,7 @@ def build_kernel(
     wheels: str = None,       # data set that holds wheels, owner/slug: no internet in the session
     git: bool = False         # let the kernel install cityseg from git instead of carrying it
 ) -> Path:                    # `out`
-    "Write a kernel folder that is ready to push. Raises `ValueError` with all that Kaggle would refuse."
+    "Write a kernel folder that is ready to push. Raises `ValueError` with every fault."
     source, out = kernel_folder(name), Path(out)
     metadata, notebook = _read_kernel(source)
     owner = owner or PLACEHOLDER
@@ -416,7 +420,9 @@ def build_kernel(
         metadata['machine_shape'] = accelerator
     if not git:
         _carry_code(notebook)
-    faults = _kernel_faults(source, metadata, notebook) + ([] if git else check_code())
+    faults = _kernel_faults(source, metadata, notebook)
+    if not git:
+        faults += check_code()
     serious = [str(fault) for fault in faults if not isinstance(fault, Remark)]
     if serious:
         raise ValueError('\n'.join(serious))
@@ -424,39 +430,39 @@ def build_kernel(
     _write_json(out/metadata['code_file'], notebook)
     return out
 
-# %% ../nbs/22_kernels.ipynb #40fb757b
+# %% ../nbs/22_kernels.ipynb #0d1474fe
 _REMEDIES = {   # what the client or the server says (a pattern): what to do
     'session count': 'two sessions run already: wait for one, or stop one on kaggle.com',
     '(?i)quota': "this week's GPU hours are used up: `kaggle quota` says when they come back",
-    'already in use|409 ': f'another notebook of yours has this title: change title and id in its {METADATA}',
-    '(?i)phone|be verified': "verify your phone number in Kaggle's settings: that unlocks GPUs and the internet",
-    'denied|403 |404 ': 'is the name right, is it yours, and has it been pushed? cityseg kernel push NAME',
+    'already in use|409 ': f'another notebook of yours has this title: change title and id in {METADATA}',
+    '(?i)phone|be verified': "verify your phone number on kaggle.com: that unlocks GPUs and the internet",
+    'denied|403 |404 ': 'is the name right, is it yours, has it been pushed? cityseg kernel push NAME',
     '429 ': 'too many requests: wait a minute',
-    r'50\d |Max retries|Connection': 'Kaggle cannot be reached now: look at your network, and try again later'}
+    r'50\d |Max retries|Connection': 'Kaggle cannot be reached: look at your network, try again later'}
 
 def _with_advice(text):
     "What the client printed, with what to do if we know it."
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith(('Warning:', ' '))]
+    lines = [line for line in text.splitlines() if not re.match(r'Warning:|\s|$', line)]
     message = '\n'.join(lines)[-600:].rstrip('.') or 'no word from the server'
     for pattern, remedy in _REMEDIES.items():
         if re.search(pattern, message):
             return f'{message}; {remedy}'
     return message
 
-# %% ../nbs/22_kernels.ipynb #1fd63ffb
+# %% ../nbs/22_kernels.ipynb #8a260855
 def run_client(
-    *args: str,               # of the command `kaggle`
-    show: 'callable' = None   # what to do with each line as it comes, such as print
-) -> str:                     # all that it printed
+    *args: str,            # of the command `kaggle`
+    show: Callable = None  # print, or logger.info: each line as it comes
+) -> str:                  # all that the client printed
     "Run Kaggle's client. Raises an error with a remedy when it is absent, not logged in, or fails."
-    path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'   # first, this environment's own
-    command = shutil.which('kaggle', path=path)
+    own = str(Path(sys.executable).parent)   # this environment's client goes before others
+    command = shutil.which('kaggle', path=os.pathsep.join([own, os.environ['PATH']]))
     if not command:
         raise FileNotFoundError('no `kaggle` command here; pip install kaggle six')
     env = {**os.environ, 'PYTHONUNBUFFERED': '1', 'PYTHONUTF8': '1'}
     lines = []
-    with subprocess.Popen([command, *args], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, encoding='utf-8', errors='replace') as client:
+    pipes = dict(stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    with subprocess.Popen([command, *args], env=env, encoding='utf-8', errors='replace', **pipes) as client:
         for line in client.stdout:
             lines.append(line)
             if show:
@@ -472,16 +478,16 @@ def kaggle_user() -> str:
     "The name of the person's own Kaggle login, as the client sees it."
     return re.search(r'username: (\S+)', run_client('config', 'view'))[1]
 
-# %% ../nbs/22_kernels.ipynb #e85f94af
+# %% ../nbs/22_kernels.ipynb #56871c36
 def _accepted(text):
-    "The address of a kernel, from what the client printed; raises RuntimeError unless all was accepted."
+    "The kernel's address in what the client printed; raises RuntimeError unless all was accepted."
     address = re.search(r'successfully pushed\.\s+Please check progress at (\S+)', text)
     if not address:
         raise RuntimeError(f'Kaggle refused the kernel: {_with_advice(text)}')
     dropped = '; '.join(line.strip() for line in text.splitlines() if 'not valid' in line)
     if dropped:
-        raise RuntimeError(f'pushed, but {dropped}. It runs without: stop it at {address[1]}, '
-                           'correct the names, push again')
+        remedy = f'stop it at {address[1]}, correct the names, push again'
+        raise RuntimeError(f'pushed, but {dropped}. It runs without: {remedy}')
     return address[1]
 
 def push_kernel(
@@ -492,9 +498,9 @@ def push_kernel(
     "Build a kernel, check it and start it on Kaggle. Raises `RuntimeError` when Kaggle refuses."
     with tempfile.TemporaryDirectory() as folder:
         built = build_kernel(name, folder, owner or kaggle_user(), **options)
-        return _accepted(run_client('kernels', 'push', '-p', str(built)))
+        return _accepted(run_client('kernels', 'push', '-p', built))
 
-# %% ../nbs/22_kernels.ipynb #82738368
+# %% ../nbs/22_kernels.ipynb #b0081a3c
 def push_wheels(
     folder: Path  # of `make_wheels`
 ) -> str:         # where to follow it
@@ -503,15 +509,15 @@ def push_wheels(
     text = path.read_text('utf-8').replace(PLACEHOLDER, kaggle_user())
     with atomic_write(path) as temporary:
         temporary.write_text(text, 'utf-8')
-    said = run_client('datasets', 'create', '-p', str(folder), show=logger.info)
+    said = run_client('datasets', 'create', '-p', folder, show=logger.info)
     if 'already in use' in said:
-        said = run_client('datasets', 'version', '-p', str(folder), '-m', 'renewed', show=logger.info)
+        said = run_client('datasets', 'version', '-p', folder, '-m', 'renewed', show=logger.info)
     address = re.search(r'check progress at (\S+)', said)
     if not address or 'unsuccessful' in said:
         raise RuntimeError(f'Kaggle did not take the wheels: {_with_advice(said)}')
     return address[1]
 
-# %% ../nbs/22_kernels.ipynb #a2e6c5a4
+# %% ../nbs/22_kernels.ipynb #dd602fc4
 def kernel_status(
     name: str | Path  # owner/slug, or a name in kaggle/
 ) -> tuple[str, str]: # state (queued, running, complete, error, ...), and the server's message
@@ -546,7 +552,8 @@ def follow_kernel(
             break
         time.sleep(every)
     if status[0] != 'complete':
-        logger.info(f'cityseg kernel logs {name} shows why, cityseg kernel fetch {name} brings what it kept')
+        logger.info(f'cityseg kernel logs {name} shows why, '
+                    f'cityseg kernel fetch {name} brings what it kept')
     return status
 
 def kernel_logs(
@@ -563,11 +570,12 @@ def kernel_logs(
     except (ValueError, TypeError, KeyError):
         return text   # no list of events
 
-# %% ../nbs/22_kernels.ipynb #f70a7728
+# %% ../nbs/22_kernels.ipynb #f106717e
 def _fetch_kept(id, folder):
-    "{file below `folder`: checksum} of what a kernel's latest session kept; {} where it noted nothing."
+    "{file below `folder`: checksum} of what a session kept; {} where it noted nothing."
     with tempfile.TemporaryDirectory() as temporary:
-        run_client('kernels', 'output', id, '-p', temporary, '--file-pattern', f'^{re.escape(KEPT)}$')
+        pattern = f'^{re.escape(KEPT)}$'
+        run_client('kernels', 'output', id, '-p', temporary, '--file-pattern', pattern)
         try:
             kept = _read_json(Path(temporary)/KEPT)
         except OSError:
@@ -578,7 +586,7 @@ def _fetch_kept(id, folder):
         raise RuntimeError(f'{id}: {KEPT} is none of ours; look at it on kaggle.com')
     for name in kept:
         if not (folder/name).resolve().is_relative_to(folder.resolve()):
-            raise RuntimeError(f'{id}: {KEPT} names a file outside of {folder}, {name}; nothing is fetched')
+            raise RuntimeError(f'{id}: {KEPT} names {name}, outside of {folder}; nothing is fetched')
     return kept
 
 def _set_aside(folder, kept):
@@ -605,7 +613,7 @@ def _damaged(folder, kept):
             damaged.append(path)
     return damaged
 
-# %% ../nbs/22_kernels.ipynb #73b7e021
+# %% ../nbs/22_kernels.ipynb #1de1a8c6
 def fetch_kernel(
     name: str | Path,   # owner/slug, or a name in kaggle/
     out: Path = 'runs'  # folder to write to
@@ -619,7 +627,7 @@ def fetch_kernel(
         _write_json(folder/KEPT, kept)     # whose results these are
     all_others = f'^(?!{re.escape(KEPT)}$)'
     for attempt in range(2):
-        run_client('kernels', 'output', id, '-p', str(folder), '--file-pattern', all_others, show=logger.info)
+        run_client('kernels', 'output', id, '-p', folder, '--file-pattern', all_others, show=logger.info)
         damaged = _damaged(folder, kept)
         for path in damaged:
             path.unlink(missing_ok=True)   # the client skips what is there
