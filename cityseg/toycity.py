@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 from .config import whole_file
-from .files import DataError, read_png
+from .core import DataError
+from .frame import read_ids as read_png
 from .labels import BY_NAME, ID_TO_COLOR
 from .painter import (FAR, HORIZON, NEAR, Canvas, Drawing, box, develop, make_part, make_thing,
                               paint_things, panel, pixel_box, stand, texture_at)
