@@ -8,12 +8,11 @@ __all__ = ['PACKAGE', 'PROJECT', 'KEPT', 'METADATA', 'PLACEHOLDER', 'SHAPES', 'f
            'make_wheels', 'kernel_folder', 'kernel_id', 'build_kernel', 'run_client', 'kaggle_user', 'push_kernel',
            'push_wheels', 'kernel_status', 'follow_kernel', 'kernel_logs', 'fetch_kernel']
 
-# %% ../nbs/22_kernels.ipynb #a79a1169
+# %% ../nbs/22_kernels.ipynb #18e33337
 import base64, hashlib, io, json, os, re, zipfile
 import shutil, subprocess, sys, tempfile, time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, distributions, requires, version
-from itertools import count
 from pathlib import Path
 import cityseg
 from .config import Run
@@ -48,7 +47,7 @@ def find_run(
                 iterations[Path(here)] = max((row['iteration'] for row in rows), default=0)
     return max(iterations, key=iterations.get, default=None)
 
-# %% ../nbs/22_kernels.ipynb #33961a77
+# %% ../nbs/22_kernels.ipynb #267f433c
 def pick_up(
     inputs: list,  # of Path: folders to search for an earlier run
     out: Path      # run folder to go on in; one that holds a checkpoint already is left alone
@@ -59,14 +58,13 @@ def pick_up(
         earlier = find_run(inputs, resume=True)
         if earlier is None:
             return None
-        files = [path for path in earlier.rglob('*') if path.is_file()]
-        files.sort(key=lambda path: path.name == 'last.pt')
-        for path in files:
-            with atomic_write(out/path.relative_to(earlier)) as temporary:
-                shutil.copyfile(path, temporary)
+        for path in sorted(earlier.rglob('*'), key=lambda path: path.name == 'last.pt'):
+            if path.is_file():
+                with atomic_write(out/path.relative_to(earlier)) as temporary:
+                    shutil.copyfile(path, temporary)
     return Run.from_dict(_read_json(out/'run.json'))
 
-# %% ../nbs/22_kernels.ipynb #7e26df0c
+# %% ../nbs/22_kernels.ipynb #3c287a3a
 KEPT = 'kept.json'
 
 def _checksum(path):
@@ -84,14 +82,14 @@ def note_kept(
     folder = Path(folder)
     checksums = {}
     for path in sorted(folder.rglob('*')):
-        name = path.relative_to(folder)
-        hidden = path.name.startswith('_') or any(part.startswith('.') for part in name.parts)
-        if path.is_file() and path.name != KEPT and not hidden:
-            checksums[name.as_posix()] = _checksum(path)
+        name = path.relative_to(folder).as_posix()
+        left_behind = re.search(r'(^|/)\.|(^|/)_[^/]*$', name)   # hidden, or Kaggle's own, as _output_.json
+        if path.is_file() and path.name != KEPT and not left_behind:
+            checksums[name] = _checksum(path)
     _write_json(folder/KEPT, checksums)
     return [(name, (folder/name).stat().st_size) for name in checksums]
 
-# %% ../nbs/22_kernels.ipynb #ab121797
+# %% ../nbs/22_kernels.ipynb #0c3e0005
 def requirements() -> list[str]:
     "What cityseg needs: from the settings.ini of a clone, else as it was installed."
     settings = PROJECT/'settings.ini'
@@ -108,10 +106,11 @@ def package_name(
 def _to_install(needed, installed):
     "The requirements of which nothing is installed, and constraints that hold what is."
     missing = [requirement for requirement in needed if package_name(requirement) not in installed]
-    names = [package_name(requirement) for requirement in needed]
-    gpu_stack = 'torch', 'nvidia-', 'opencv-', 'timm'
-    held = [name for name in sorted(installed) if name in names or name.startswith(gpu_stack)]
-    return missing, [f'{name}=={installed[name]}' for name in held]
+    names, constraints = set(map(package_name, needed)), []
+    for name in sorted(installed):
+        if name in names or name.startswith(('torch', 'nvidia-', 'opencv-', 'timm')):
+            constraints.append(f'{name}=={installed[name]}')
+    return missing, constraints
 
 # %% ../nbs/22_kernels.ipynb #1101e810
 def _pip(*args):
@@ -185,7 +184,7 @@ PLACEHOLDER = 'your-kaggle-name'
 SHAPES = ('NvidiaTeslaT4', 'NvidiaL4', 'NvidiaL4X1', 'NvidiaTeslaA100', 'NvidiaH100',
           'NvidiaRtxPro6000')   # what machine_shape may be, in the client 2.2; the first is two T4s
 
-# %% ../nbs/22_kernels.ipynb #a54f212a
+# %% ../nbs/22_kernels.ipynb #983463aa
 def _metadata_faults(metadata):
     "Faults of a kernel's metadata: (what, remedy)."
     id, title = str(metadata.get('id', '')), str(metadata.get('title', ''))
@@ -202,12 +201,13 @@ def _metadata_faults(metadata):
         yield 'Kaggle has retired the P100', f'make machine_shape {SHAPES[0]}'
     elif shape and shape not in SHAPES:
         yield did_you_mean(shape, SHAPES, 'machine_shape'), f'{SHAPES[0]} is two T4s'
-    kernels = [str(source) for source in metadata.get('kernel_sources', [])]
+    kernels = metadata.get('kernel_sources', [])
     for source in [*metadata.get('dataset_sources', []), *kernels]:
-        if not re.fullmatch(r'[\w.-]+/[\w.-]+(/\d+)?', str(source)):
+        if not re.fullmatch(r'[\w.-]+/[\w.-]+(/\d+)?', str(source)):   # with a version, perhaps
             yield f'source {source!r}', 'write it as owner/slug, as in its address on kaggle.com'
-    if id in [re.sub(r'/\d+$', '', source) for source in kernels]:   # without its version
-        yield 'the kernel lists itself in kernel_sources', 'list another'
+    for source in kernels:
+        if re.fullmatch(re.escape(id) + r'(/\d+)?', str(source)):
+            yield 'the kernel lists itself in kernel_sources', 'list another'
     if metadata.get('language') != 'python' or metadata.get('kernel_type') != 'notebook':
         yield 'is no Python notebook', 'make language python and kernel_type notebook'
 
@@ -226,7 +226,7 @@ def _notebook_faults(notebook):
     if aboard and aboard[1] != base64.b64encode(build_wheel()[1]).decode():
         yield 'carries an older cityseg', 'build it again'
 
-# %% ../nbs/22_kernels.ipynb #cefd3de0
+# %% ../nbs/22_kernels.ipynb #8df5d05f
 def _read_or_refuse(path, remedy):
     try:
         return _read_json(path)
@@ -236,13 +236,14 @@ def _read_or_refuse(path, remedy):
 def _wrap_notebook(path, notebook):
     "A notebook as a kernel: train's cells that install cityseg, and its metadata under another title."
     metadata, train = _read_kernel(PROJECT/'kaggle/train')
-    codes = [''.join(cell['source']) for cell in train['cells']]
-    last = next(n for n, code in enumerate(codes) if 'install_missing(' in code)
+    cells = train['cells'][1:]
+    while 'install_missing(' not in ''.join(cells[-1]['source']):
+        cells.pop()
+    notebook['cells'] = cells + notebook['cells']
     words = re.sub('[^A-Za-z0-9]+', ' ', path.stem)
     title = f'cityseg {words}'[:50].strip()
     slug = title.replace(' ', '-').lower()
     metadata |= dict(id=f'{PLACEHOLDER}/{slug}', title=title, code_file=path.name)
-    notebook['cells'] = [*train['cells'][1:last + 1], *notebook['cells']]
     return metadata, notebook
 
 def _read_kernel(path):
@@ -309,7 +310,7 @@ def check_code(
             faults.append(Remark(project, what, 'they travel along'))
     return faults
 
-# %% ../nbs/22_kernels.ipynb #10cff85b
+# %% ../nbs/22_kernels.ipynb #9ee24bed
 _ON_IMAGE = frozenset(   # what Kaggle's held in October 2026: its Dockerfile, and what that needs
     'torch torchvision timm albumentations albucore opencv-python opencv-python-headless numpy '
     'scipy matplotlib ipywidgets tqdm pillow tensorboard huggingface-hub safetensors requests '
@@ -320,7 +321,7 @@ def absent_from_image(
 ) -> dict[str, str]:     # {name: version, as installed here}
     "The packages, and what they need in turn, that Kaggle's image has nothing of."
     absent = {}
-    queue = [package_name(requirement) for requirement in needed]
+    queue = list(map(package_name, needed))
     while queue:
         name = queue.pop()
         if name in _ON_IMAGE or name in absent:
@@ -329,7 +330,8 @@ def absent_from_image(
             absent[name] = version(name)
         except PackageNotFoundError:
             continue   # needed elsewhere: on another system, or by an older Python
-        queue += [package_name(also) for also in requires(name) or [] if 'extra ==' not in also]
+        more = [also for also in requires(name) or [] if 'extra ==' not in also]
+        queue += map(package_name, more)
     return absent
 
 # %% ../nbs/22_kernels.ipynb #df5689c4
@@ -379,19 +381,17 @@ def kernel_id(
         return metadata['id'].replace(PLACEHOLDER, owner or kaggle_user())
     return metadata['id']
 
-# %% ../nbs/22_kernels.ipynb #8fec7dfd
+# %% ../nbs/22_kernels.ipynb #09487499
 def _carry_code(notebook):
     "Put the code into a kernel's notebook, in a cell that Kaggle shows folded."
-    slots = []
-    for cell in notebook['cells']:
-        if re.search(f'(?m)^{re.escape(_SLOT)}', ''.join(cell['source'])):
-            slots.append(cell)
+    slots = [cell for cell in notebook['cells'] if _SLOT in ''.join(cell['source']).splitlines()]
     if len(slots) != 1:
         raise ValueError(f'the notebook needs one cell with the line {_SLOT}, as in kaggle/train')
+    slot = slots[0]
     wheel, content = build_wheel()
     filled = f"WHEEL, CODE = '{wheel}', '{base64.b64encode(content).decode()}'"
-    slots[0]['source'] = ''.join(slots[0]['source']).replace(_SLOT, filled)
-    slots[0]['metadata'] |= {'_kg_hide-input': True, 'jupyter': {'source_hidden': True}}
+    slot['source'] = ''.join(slot['source']).replace(_SLOT, filled)
+    slot['metadata'] |= {'_kg_hide-input': True, 'jupyter': {'source_hidden': True}}
 
 def build_kernel(
     name: str | Path,         # a folder, the name of one in kaggle/ (train), or any notebook's path
@@ -570,7 +570,7 @@ def kernel_logs(
     except (ValueError, TypeError, KeyError):
         return text   # no list of events
 
-# %% ../nbs/22_kernels.ipynb #f106717e
+# %% ../nbs/22_kernels.ipynb #4c894d9b
 def _fetch_kept(id, folder):
     "{file below `folder`: checksum} of what a session kept; {} where it noted nothing."
     with tempfile.TemporaryDirectory() as temporary:
@@ -599,8 +599,9 @@ def _set_aside(folder, kept):
         here = None
     if here == kept:
         return
-    numbered = (folder.with_name(f'{folder.name}-{number}') for number in count(1))
-    aside = next(path for path in numbered if not path.exists())
+    number = 1
+    while (aside := folder.with_name(f'{folder.name}-{number}')).exists():
+        number += 1
     folder.rename(aside)
     logger.info(f'what an earlier session left is in {aside} now')
 
