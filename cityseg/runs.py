@@ -29,8 +29,9 @@ from .frame import Frame
 from .labels import CLASS_NAMES
 from .visualization import data_uri, jpeg, show_history, show_iou
 
-# %% ../nbs/14_runs.ipynb #37b2fd6c
-_HOW = ('hours', 'workers', 'store', 'amp', 'accumulate', 'validate_every', 'save_minutes', 'compile', 'recompute')
+# %% ../nbs/14_runs.ipynb #509fd0a4
+_HOW = ('hours', 'workers', 'store', 'amp', 'accumulate', 'validate_every', 'save_minutes', 'compile',
+        'recompute')
 
 def check_same_run(
     run: Run,    # what is to be resumed
@@ -55,7 +56,8 @@ def load_checkpoint(
     try:
         state = torch.load(path, map_location='cpu', weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(f'{path} is cut off or damaged; copy it again, or train into another folder') from error
+        advice = 'copy it again, or train into another folder'
+        raise ValueError(f'{path} is cut off or damaged; {advice}') from error
     check_same_run(run, state['run'], path)
     return state
 
@@ -80,7 +82,7 @@ def check_same_data(
     with atomic_write(file) as temporary:
         temporary.write_text(data, 'utf-8')
 
-# %% ../nbs/14_runs.ipynb #307f463c
+# %% ../nbs/14_runs.ipynb #f308adb4
 @contextmanager
 def tolerate_full_disk(
     what: str  # what is being written
@@ -91,13 +93,13 @@ def tolerate_full_disk(
     except (OSError, RuntimeError, SafetensorError) as error:
         if isinstance(error, RuntimeError) and not re.search('write|inline_container', str(error)):
             raise
-        logger.warning(f'{what} could not be written ({error}); what was there before is kept, and the training '
-                       'goes on. Free some space on the disk.')
+        logger.warning(f'{what} could not be written ({error}); what was there before is kept, and the '
+                       'training goes on. Free some space on the disk.')
 
-# %% ../nbs/14_runs.ipynb #bfffccd9
+# %% ../nbs/14_runs.ipynb #5fefced5
 def read_history(
     out: Path        # run folder
-) -> list[dict]:     # iteration, loss, learning_rate, samples_per_second ...; at validations miou and iou by class
+) -> list[dict]:     # iteration, loss, learning_rate ...; at validations miou, and iou by class
     "The rows of history.jsonl; a last line that was cut off by a crash is left out."
     path, rows = Path(out)/'history.jsonl', []
     if not path.exists():
@@ -118,7 +120,8 @@ def machine_facts(
 ) -> dict:
     "Versions and device, as plain values."
     facts = dict(python=platform.python_version(), device=str(device or 'cpu'))
-    for name in ('cityseg', 'torch', 'segmentation-models-pytorch', 'timm', 'albumentations', 'numpy', 'opencv-python'):
+    packages = 'cityseg torch segmentation-models-pytorch timm albumentations numpy opencv-python'
+    for name in packages.split():
         with suppress(PackageNotFoundError):
             facts[name] = version(name)
     if torch.cuda.is_available():
@@ -173,11 +176,14 @@ class History:
         with tolerate_full_disk('a panel'), atomic_write(self.out/'panels'/f'{name}.jpg') as temporary:
             temporary.write_bytes(jpeg(image, 85))
 
-# %% ../nbs/14_runs.ipynb #69cb507f
+# %% ../nbs/14_runs.ipynb #386c94c0
+def _class_iou(row):
+    "IoU of each class in a row of the history, float [19], NaN where absent."
+    return [row['iou'].get(name, np.nan) for name in CLASS_NAMES]
+
 def _draw_classes(ax, rows):
     "IoU of each class at each validation, as a map; the last values stand beside it."
-    columns = [[row['iou'].get(name, np.nan) for name in CLASS_NAMES] for row in rows]
-    values = np.array(columns).reshape(-1, len(CLASS_NAMES)).T
+    values = np.array([_class_iou(row) for row in rows]).reshape(-1, len(CLASS_NAMES)).T
     ax.imshow(values, aspect='auto', vmin=0, vmax=1, cmap='viridis', interpolation='nearest')
     ax.set_yticks(range(len(CLASS_NAMES)), CLASS_NAMES, size=8)
     ticks = range(0, len(rows), -(-len(rows)//10) or 1)
@@ -235,7 +241,7 @@ class LiveRun:
         else:
             self.handle = display(figure, display_id=True)
 
-# %% ../nbs/14_runs.ipynb #37e235c4
+# %% ../nbs/14_runs.ipynb #0eeec2a6
 def _best_row(folder):
     "The row of a run's best validation. Raises ValueError where there is none."
     rows = validations(folder)
@@ -247,14 +253,10 @@ def _read_run(folder):
     "The `Run` of a run folder."
     return Run.from_dict(json.loads((Path(folder)/'run.json').read_text()))
 
-def _class_iou(row):
-    "IoU of each class in a row of the history, float [19], NaN where absent."
-    return [row['iou'].get(name, np.nan) for name in CLASS_NAMES]
-
 def compare(
     folders: list[Path]  # run folders
 ) -> str:                # a table
-    "Runs side by side: the fields in which they differ, and the IoU of each class at their best. Raises ValueError."
+    "Runs side by side: the fields in which they differ, and their IoU by class. Raises ValueError."
     if not folders:
         raise ValueError('name at least one run folder')
     rows, runs = [_best_row(folder) for folder in folders], [_read_run(folder) for folder in folders]
@@ -267,8 +269,9 @@ def compare(
     table.append(('mean IoU', [f'{row["miou"]:.4f}' for row in rows]))
     for name in CLASS_NAMES:
         table.append((f'  {name}', [f'{row["iou"].get(name, np.nan):.4f}' for row in rows]))
-    lines = [f'{name:18}' + ''.join(f'{str(cell)[-22:]:>24}' for cell in cells) for name, cells in table]
-    return '\n'.join(lines)
+    def line(name, cells):
+        return f'{name:18}' + ''.join(f'{str(cell)[-22:]:>24}' for cell in cells)
+    return '\n'.join(line(name, cells) for name, cells in table)
 
 def show_runs(
     folders: list[Path]  # run folders
@@ -276,7 +279,7 @@ def show_runs(
     "IoU of each class of several runs, at their best."
     return show_iou({Path(folder).name: _class_iou(_best_row(folder)) for folder in folders})
 
-# %% ../nbs/14_runs.ipynb #501d50b5
+# %% ../nbs/14_runs.ipynb #b7782772
 _STYLE = '''
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1080px; margin: 2em auto; padding: 0 1em;
        color: #222; background: #fff }
@@ -300,8 +303,10 @@ def _figure_html(figure):
 
 def _table_html(values):
     "A table of names and values."
-    rows = [f'<tr><th>{html.escape(str(k))}</th><td>{html.escape(str(v))}</td></tr>' for k, v in values.items()]
-    return f'<table>{"".join(rows)}</table>'
+    rows = ''
+    for name, value in values.items():
+        rows += f'<tr><th>{html.escape(str(name))}</th><td>{html.escape(str(value))}</td></tr>'
+    return f'<table>{rows}</table>'
 
 def _panels_html(out, iteration):
     "The validation frames of a run: the best, the worst, and those of every validation."
@@ -315,23 +320,24 @@ def _panels_html(out, iteration):
                          f'<img src="{data_uri(path.read_bytes())}">')
     return ''.join(parts)
 
-# %% ../nbs/14_runs.ipynb #32153521
+# %% ../nbs/14_runs.ipynb #101ddd7b
 def write_report(
     out: Path  # run folder with at least one validation
 ) -> Path:     # out/report.html
     "A run on one page: curves, classes, frames, the `Run`, versions and device. Raises ValueError."
     out = Path(out)
-    best, last, run = _best_row(out), validations(out)[-1], _read_run(out)
+    best, last = _best_row(out), validations(out)[-1]
+    trained = duration(last.get('seconds', 0))
     facts = out/'machine.json'
     machine = json.loads(facts.read_text()) if facts.exists() else {}
-    changed = {field: here for field, (_, here) in differences(run).items()}
+    changed = {field: here for field, (_, here) in differences(_read_run(out)).items()}
     title = html.escape(out.resolve().name)
     classes = show_iou({out.resolve().name: _class_iou(best)})
     page = f'''<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>
 <h1>{title}</h1>
 <p class="big">mean IoU {best["miou"]:.4f}</p>
-<p>at iteration {best["iteration"]:,}; trained to {last["iteration"]:,} in {duration(last.get("seconds", 0))}</p>
+<p>at iteration {best["iteration"]:,}; trained to {last["iteration"]:,} in {trained}</p>
 {_figure_html(show_run(out))}
 <h2>Classes at the best validation</h2>
 {_figure_html(classes)}
