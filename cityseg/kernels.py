@@ -381,7 +381,7 @@ def kernel_id(
         return metadata['id'].replace(PLACEHOLDER, owner or kaggle_user())
     return metadata['id']
 
-# %% ../nbs/22_kernels.ipynb #09487499
+# %% ../nbs/22_kernels.ipynb #6a8accea
 def _carry_code(notebook):
     "Put the code into a kernel's notebook, in a cell that Kaggle shows folded."
     slots = [cell for cell in notebook['cells'] if _SLOT in ''.join(cell['source']).splitlines()]
@@ -414,8 +414,8 @@ def build_kernel(
         names = [after] if isinstance(after, str) else after
         metadata['kernel_sources'] = [kernel_id(earlier, owner) for earlier in names]
     if wheels:
-        metadata['dataset_sources'].append(wheels)
-        metadata['enable_internet'] = False
+        attached = metadata.get('dataset_sources', [])
+        metadata |= dict(dataset_sources=[*attached, wheels], enable_internet=False)
     if accelerator:
         metadata['machine_shape'] = accelerator
     if not git:
@@ -449,9 +449,9 @@ def _with_advice(text):
             return f'{message}; {remedy}'
     return message
 
-# %% ../nbs/22_kernels.ipynb #8a260855
+# %% ../nbs/22_kernels.ipynb #481e5b70
 def run_client(
-    *args: str,            # of the command `kaggle`
+    *args: str | Path,     # of the command `kaggle`
     show: Callable = None  # print, or logger.info: each line as it comes
 ) -> str:                  # all that the client printed
     "Run Kaggle's client. Raises an error with a remedy when it is absent, not logged in, or fails."
