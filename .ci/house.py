@@ -6,7 +6,7 @@ kernels           write the notebooks of kaggle/ from nbs/kaggle.ipynb
 pictures DEMO     renew nbs/images from a finished `cityseg demo` (needs chromium)
 check             are README.md and kaggle/ in sync and sound, committed outputs small and without absolute paths?
 """
-import json, os, re, subprocess, sys, tempfile
+import os, re, subprocess, sys, tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,34 +61,24 @@ def readme_text():
             + re.sub(r'\n{3,}', '\n\n', text).strip() + '\n')
 
 
-def kernel_cells(cells, name):
-    "The cells of nbs/kaggle.ipynb that belong into a kernel; those after its model may fail."
-    mine, has_model = [], False
-    for cell in cells:
-        first, *rest = ''.join(cell['source']).splitlines(keepends=True)
-        only = re.fullmatch(r'(?:#\| |<!-- )only:([\w ]*)(?: -->)?', first.strip())
-        if first.startswith('#| hide') or only and name not in only[1].split():
-            continue
-        cell = {**cell, 'source': rest if only else [first, *rest], 'metadata': {}}
-        if cell['cell_type'] == 'code':
-            cell |= dict(outputs=[], execution_count=None)
-            if has_model:
-                cell['metadata'] = dict(tags=['raises-exception'])   # the cells below it run all the same
-            has_model = has_model or 'load_model(trained)' in ''.join(rest)
-        mine.append(cell)
-    return mine
-
-
 def kernels():
-    "The notebooks of kaggle/, {path: text}, made from nbs/kaggle.ipynb."
+    "The notebooks of kaggle/, {path: text}: the cells of nbs/kaggle.ipynb, less those that are only for others."
+    import json
     cells = json.loads((ROOT/'nbs'/'kaggle.ipynb').read_text(encoding='utf-8'))['cells']
-    spec = dict(kernelspec=dict(display_name='Python 3', language='python', name='python3'),
-                language_info=dict(name='python'))
     made = {}
-    for folder in sorted(path.parent for path in (ROOT/'kaggle').glob('*/kernel-metadata.json')):
-        notebook = dict(cells=kernel_cells(cells, folder.name), metadata=spec, nbformat=4, nbformat_minor=5)
-        text = json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False)
-        made[folder/f'{folder.name}.ipynb'] = text + '\n'
+    for meta in sorted((ROOT/'kaggle').glob('*/kernel-metadata.json')):
+        mine, name, trained = [], meta.parent.name, False
+        for cell in cells:
+            first, *rest = ''.join(cell['source']).splitlines(keepends=True)
+            only = re.fullmatch(r'(?:#\| |<!-- )only:([\w ]*)(?: -->)?', first.strip())
+            if first.startswith('#| hide') or only and name not in only[1].split(): continue
+            tags = dict(tags=['raises-exception']) if trained and cell['cell_type'] == 'code' else {}  # the rest runs all the same
+            trained |= 'predict = Predictor(load(' in ''.join(cell['source'])
+            cell = {**cell, 'source': rest if only else [first, *rest], 'metadata': tags}
+            mine.append({**cell, 'outputs': [], 'execution_count': None} if cell['cell_type'] == 'code' else cell)
+        spec = dict(kernelspec=dict(display_name='Python 3', language='python', name='python3'))
+        nb = dict(cells=mine, metadata={**spec, 'language_info': dict(name='python')}, nbformat=4, nbformat_minor=5)
+        made[meta.parent/f'{name}.ipynb'] = json.dumps(nb, indent=1, sort_keys=True, ensure_ascii=False) + '\n'
     return made
 
 
