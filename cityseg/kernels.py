@@ -5,13 +5,12 @@
 # %% auto #0
 __all__ = ['PACKAGE', 'PROJECT', 'KEPT', 'METADATA', 'PLACEHOLDER', 'SHAPES', 'find_run', 'pick_up', 'note_kept', 'requirements',
            'package_name', 'install_missing', 'build_wheel', 'check_kernel', 'check_code', 'absent_from_image',
-           'make_wheels', 'kernel_folder', 'kernel_id', 'build_kernel', 'run_client', 'kaggle_user', 'push_kernel',
-           'push_wheels', 'kernel_status', 'follow_kernel', 'kernel_logs', 'fetch_kernel']
+           'make_wheels', 'kernel_folder', 'build_kernel', 'kaggle_user', 'push_kernel', 'push_wheels', 'kernel_status',
+           'follow_kernel', 'kernel_logs', 'fetch_kernel']
 
-# %% ../nbs/22_kernels.ipynb #18e33337
-import base64, hashlib, io, json, os, re, zipfile
-import shutil, subprocess, sys, tempfile, time
-from collections.abc import Callable
+# %% ../nbs/22_kernels.ipynb #0848b79b
+import base64, hashlib, io, json, os, re, shutil, subprocess, sys, tempfile, time, zipfile
+from fnmatch import filter as matching
 from importlib.metadata import PackageNotFoundError, distributions, requires, version
 from pathlib import Path
 import cityseg
@@ -22,14 +21,19 @@ PACKAGE = Path(cityseg.__file__).parent
 PROJECT = PACKAGE.parent   # the clone, with nbs/ and kaggle/; or where the package was installed
 
 def _read_json(path):
-    return json.loads(Path(path).read_text('utf-8'))
+    return json.loads(path.read_text('utf-8'))
 
 def _write_json(path, values):
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(values, indent=1, ensure_ascii=False), 'utf-8')
 
-# %% ../nbs/22_kernels.ipynb #c4590f97
-_NO_RUNS = re.compile(r'\.|leftImg8bit|gtFine|gtCoarse')   # hidden folders, and those full of images
+# %% ../nbs/22_kernels.ipynb #63ce6443
+def _walk(folders):
+    "What `os.walk` gives below these folders; not below hidden ones, and those full of images."
+    for folder in folders:
+        for here, below, files in os.walk(folder):
+            below[:] = [name for name in below if not re.match(r'\.|leftImg8bit|gtFine|gtCoarse', name)]
+            yield Path(here), below, files
 
 def find_run(
     folders: list,        # of Path, searched at all depths
@@ -38,13 +42,11 @@ def find_run(
     "The run folder that has come furthest."
     from cityseg.runs import read_history   # needs what `install_missing` may still have to install
     iterations = {}
-    for folder in folders:
-        for here, below, files in os.walk(folder):
-            below[:] = [name for name in below if not _NO_RUNS.match(name)]
-            usable = 'last.pt' in files or ('best' in below and not resume)
-            if 'run.json' in files and usable:
-                rows = read_history(here)
-                iterations[Path(here)] = max((row['iteration'] for row in rows), default=0)
+    for folder, below, files in _walk(folders):
+        usable = 'last.pt' in files or ('best' in below and not resume)
+        if 'run.json' in files and usable:
+            rows = read_history(folder)
+            iterations[folder] = max((row['iteration'] for row in rows), default=0)
     return max(iterations, key=iterations.get, default=None)
 
 # %% ../nbs/22_kernels.ipynb #267f433c
@@ -89,13 +91,13 @@ def note_kept(
     _write_json(folder/KEPT, checksums)
     return [(name, (folder/name).stat().st_size) for name in checksums]
 
-# %% ../nbs/22_kernels.ipynb #0c3e0005
+# %% ../nbs/22_kernels.ipynb #89319cde
 def requirements() -> list[str]:
     "What cityseg needs: from the settings.ini of a clone, else as it was installed."
     settings = PROJECT/'settings.ini'
     if settings.exists():
-        return re.search('^requirements = (.*)', settings.read_text('utf-8'), re.M)[1].split()
-    return [needed for needed in requires('cityseg') or [] if 'extra ==' not in needed]
+        return re.search('(?m)^requirements = (.*)', settings.read_text('utf-8'))[1].split()
+    return [needed for needed in requires('cityseg') if 'extra ==' not in needed]
 
 def package_name(
     requirement: str  # such as segmentation_models_pytorch>=0.5
@@ -103,47 +105,35 @@ def package_name(
     "The name of a package, spelled in one way."
     return re.match('[a-z0-9-]+', requirement.lower().replace('_', '-'))[0]
 
-def _to_install(needed, installed):
-    "The requirements of which nothing is installed, and constraints that hold what is."
-    missing = [requirement for requirement in needed if package_name(requirement) not in installed]
-    names, constraints = set(map(package_name, needed)), []
-    for name in sorted(installed):
-        if name in names or name.startswith(('torch', 'nvidia-', 'opencv-', 'timm')):
-            constraints.append(f'{name}=={installed[name]}')
-    return missing, constraints
+def _constraints(needed, installed):
+    "Lines for pip that hold what is installed, {name: version}, where it is."
+    names = set(map(package_name, needed))
+    gpu_stack = 'torch', 'nvidia-', 'opencv-', 'timm'
+    held = [name for name in sorted(installed) if name in names or name.startswith(gpu_stack)]
+    return [f'{name}=={installed[name]}' for name in held]
 
-# %% ../nbs/22_kernels.ipynb #1101e810
+# %% ../nbs/22_kernels.ipynb #f4913dfe
 def _pip(*args):
     "Run pip; '' if all went well, else what it said."
     command = [sys.executable, '-m', 'pip', '-q', '--disable-pip-version-check', *args]
     done = subprocess.run(command, capture_output=True, encoding='utf-8')
     return f'pip said: {done.stderr[-800:].strip()}' if done.returncode else ''
 
-def _wheel_folders(inputs):
-    "Folders that hold wheels, up to three levels below the inputs."
-    folders = set()
-    for depth in ('*', '*/*', '*/*/*'):
-        for folder in inputs:
-            folders |= {wheel.parent for wheel in Path(folder).glob(f'{depth}/*.whl')}
-    return sorted(folders)
-
-# %% ../nbs/22_kernels.ipynb #ce8d6a0d
 def install_missing(
     inputs: list = ()  # folders whose data sets may hold wheels, as `detect_environment().inputs`
 ) -> list[str]:        # the requirements that were installed
     "Install what is missing here, moving nothing. Raises `RuntimeError` when pip can't."
-    installed = {}
-    for dist in distributions():
-        if dist.name:   # of two with one name, the first on sys.path counts
-            installed.setdefault(package_name(dist.name), dist.version)
-    missing, constraints = _to_install(requirements(), installed)
+    packages = [dist for dist in distributions() if dist.name][::-1]   # the first on sys.path counts
+    installed = {package_name(dist.name): dist.version for dist in packages}
+    missing = [needed for needed in requirements() if package_name(needed) not in installed]
     if not missing:
         return []
-    links = [f'--find-links={folder}' for folder in _wheel_folders(inputs)]
+    wheels = [folder for folder, _, files in _walk(inputs) if matching(files, '*.whl')]
+    links = [f'--find-links={folder}' for folder in wheels]
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder)/'constraints.txt'
-        file.write_text('\n'.join(constraints))
-        install = ['install', '--retries=1', f'--constraint={file}', *links, *missing]
+        constraints = Path(folder)/'constraints.txt'
+        constraints.write_text('\n'.join(_constraints(requirements(), installed)))
+        install = ['install', '--retries=1', f'--constraint={constraints}', *links, *missing]
         error = _pip(*install, '--no-index') if links else _pip(*install)
         if error and (not links or _pip(*install)):
             raise RuntimeError(
@@ -226,35 +216,33 @@ def _notebook_faults(notebook):
     if aboard and aboard[1] != base64.b64encode(build_wheel()[1]).decode():
         yield 'carries an older cityseg', 'build it again'
 
-# %% ../nbs/22_kernels.ipynb #8df5d05f
-def _read_or_refuse(path, remedy):
-    try:
-        return _read_json(path)
-    except (OSError, ValueError) as error:
-        raise DataError(path, f'cannot be read ({error})', remedy) from None
-
-def _wrap_notebook(path, notebook):
+# %% ../nbs/22_kernels.ipynb #bcd254d3
+def _wrap_notebook(path):
     "A notebook as a kernel: train's cells that install cityseg, and its metadata under another title."
+    notebook = _read_json(path)
     metadata, train = _read_kernel(PROJECT/'kaggle/train')
     cells = train['cells'][1:]
     while 'install_missing(' not in ''.join(cells[-1]['source']):
         cells.pop()
-    notebook['cells'] = cells + notebook['cells']
     words = re.sub('[^A-Za-z0-9]+', ' ', path.stem)
     title = f'cityseg {words}'[:50].strip()
-    slug = title.replace(' ', '-').lower()
-    metadata |= dict(id=f'{PLACEHOLDER}/{slug}', title=title, code_file=path.name)
+    id = f'{PLACEHOLDER}/{title.replace(" ", "-").lower()}'
+    metadata |= dict(id=id, title=title, code_file=path.name)
+    notebook['cells'] = cells + notebook['cells']
     return metadata, notebook
 
 def _read_kernel(path):
     "The metadata and the notebook of a kernel's folder, or of a notebook that is made a kernel."
-    if path.suffix == '.ipynb':
-        return _wrap_notebook(path, _read_or_refuse(path, 'name a notebook'))
-    metadata = _read_or_refuse(path/METADATA, 'see kaggle/train for a sound one')
-    notebook = _read_or_refuse(path/metadata.get('code_file', ''), f'name a notebook in {METADATA}')
-    return metadata, notebook
+    try:
+        if path.suffix == '.ipynb':
+            return _wrap_notebook(path)
+        metadata = _read_json(path/METADATA)
+        return metadata, _read_json(path/metadata.get('code_file', ''))
+    except (OSError, ValueError) as error:
+        remedy = f'it needs a {METADATA} and the notebook that this names, as kaggle/train has them'
+        raise DataError(path, f'cannot be read ({error})', remedy) from None
 
-# %% ../nbs/22_kernels.ipynb #9165353a
+# %% ../nbs/22_kernels.ipynb #af007ca4
 def _kernel_faults(path, metadata, notebook):
     faults = [*_metadata_faults(metadata), *_notebook_faults(notebook)]
     return [Fault(path, what, remedy) for what, remedy in faults]
@@ -264,50 +252,41 @@ def check_kernel(
 ) -> list[Fault]:  # empty when all is well
     "Everything in a kernel that Kaggle's server would refuse, or quietly do otherwise."
     try:
-        metadata, notebook = _read_kernel(Path(path))
+        return _kernel_faults(path, *_read_kernel(Path(path)))
     except DataError as error:
         return [error.fault]
-    return _kernel_faults(Path(path), metadata, notebook)
 
-# %% ../nbs/22_kernels.ipynb #86893102
-def _without_layout(code):
+# %% ../nbs/22_kernels.ipynb #86545e45
+def _plain(code):
     "Code without blanks and nbdev's comments, and with one spelling of our own imports."
     code = re.sub(r'from cityseg\b\.?', 'from .', code)
     return re.sub(r'(?m)\s|#\|.*|^# %% .*', '', code)
 
-def _exported_code(path):
-    "The module that a notebook exports to (None: to none), and the code of its exported cells."
-    module, exported = None, []
-    for cell in _read_json(path)['cells']:
-        code = ''.join(cell['source'])
-        if named := re.match(r'#\|\s*default_exp (\w+)', code):
-            module = named[1]
-        if re.match(r'#\|\s*export', code):
-            exported.append(code)
-    return module, _without_layout('\n'.join(exported))
+def _exports(path):
+    "The module that a notebook exports to ('': to none), and the code that it exports."
+    cells = [''.join(cell['source']) for cell in _read_json(path)['cells']]
+    names = [re.match(r'#\|\s*default_exp (\w+)', cell) for cell in cells]
+    exported = [cell for cell in cells if re.match(r'#\|\s*export', cell)]
+    return ''.join(name[1] for name in names if name), _plain('\n'.join(exported))
 
-# %% ../nbs/22_kernels.ipynb #1960a4d3
 def check_code(
     package: Path = PACKAGE  # the package's folder; the notebooks lie in nbs/ beside it
 ) -> list[Fault]:            # and a `Remark` where git knows of changes
     "Is the code that a kernel would carry what the notebooks say, and is it committed?"
-    project, faults = Path(package).parent, []
+    project, faults = package.parent, []
     for path in sorted(project.glob('nbs/**/*.ipynb')):
-        name, exported = _exported_code(path)
-        if name is None or '.ipynb_checkpoints' in path.parts:
+        name, exported = _exports(path)
+        if not name or '.ipynb_checkpoints' in path.parts:
             continue
-        module = Path(package)/f'{name}.py'
+        module = package/f'{name}.py'
         text = module.read_text('utf-8') if module.exists() else ''
-        code = text[text.find('# %% ../'):]   # below what nbdev writes at the top
-        if _without_layout(code) != exported:
+        if _plain(text[text.find('# %% ../'):]) != exported:   # below what nbdev writes at the top
             faults.append(Fault(path, 'differs from its module', 'run nbdev_export'))
     if shutil.which('git'):
-        folders = 'cityseg', 'nbs', 'kaggle', 'settings.ini'
-        git = ['git', '-C', project, 'status', '--porcelain', '--', *folders]
-        changed = subprocess.run(git, capture_output=True, encoding='utf-8').stdout.splitlines()
-        what = f'has changes not committed ({", ".join(line[3:] for line in changed)})'
-        if changed:
-            faults.append(Remark(project, what, 'they travel along'))
+        git = ['git', '-C', project, *'status --porcelain -- cityseg nbs kaggle settings.ini'.split()]
+        status = subprocess.run(git, capture_output=True, encoding='utf-8').stdout
+        if changed := ', '.join(line[3:] for line in status.splitlines()):
+            faults.append(Remark(project, f'has changes not committed ({changed})', 'they travel along'))
     return faults
 
 # %% ../nbs/22_kernels.ipynb #9ee24bed
@@ -334,14 +313,13 @@ def absent_from_image(
         queue += map(package_name, more)
     return absent
 
-# %% ../nbs/22_kernels.ipynb #df5689c4
+# %% ../nbs/22_kernels.ipynb #0b7b0da3
 def make_wheels(
     out: Path,                         # folder to write to: a data set's, as the client takes it
-    owner: str = None,                 # Kaggle name; None: a placeholder, which a push fills in
+    owner: str = None,                 # Kaggle name; None: that of the person's own login
     pythons: tuple = ('3.12', '3.13')  # versions that Kaggle's image may have
 ) -> Path:                             # `out`
     "Download what Kaggle's image lacks, as wheels. Raises `RuntimeError` when pip can't."
-    out = Path(out)
     packages = [f'{name}=={number}' for name, number in absent_from_image(requirements()).items()]
     options = ['--no-deps', '--only-binary=:all:', f'--dest={out}']
     options += ['--platform=manylinux2014_x86_64', '--platform=manylinux_2_28_x86_64']
@@ -349,39 +327,32 @@ def make_wheels(
         error = _pip('download', *options, f'--python-version={python}', *packages)
         if error:
             raise RuntimeError(f'{", ".join(packages)} could not be downloaded. {error}')
-    id = f'{owner or PLACEHOLDER}/cityseg-wheels'
+    id = f'{owner or kaggle_user()}/cityseg-wheels'
     metadata = dict(id=id, title='cityseg wheels', licenses=[dict(name='other')])
-    _write_json(out/'dataset-metadata.json', metadata)
-    return out
+    _write_json(Path(out)/'dataset-metadata.json', metadata)
+    return Path(out)
 
-# %% ../nbs/22_kernels.ipynb #1b9fe226
+# %% ../nbs/22_kernels.ipynb #7a4e700d
 def kernel_folder(
     name: str | Path  # a folder, the name of one in kaggle/ (train), or any notebook's path
 ) -> Path:            # the folder; a notebook stands for itself
     "Where a kernel lies. Raises `FileNotFoundError`, with the names that are near."
-    ours = PROJECT/'kaggle'
+    ours = PROJECT/'kaggle'   # in a clone of the project only
     for path in (Path(name), ours/str(name)):
         if path.suffix == '.ipynb' or (path/METADATA).is_file():
             return path
-    known = sorted(path.parent.name for path in ours.glob(f'*/{METADATA}'))
-    if not known:
-        raise FileNotFoundError(f'no kernels at {ours}: they come with a clone of the project')
-    near = did_you_mean(str(name), known, 'kernel')
+    known = [path.parent.name for path in ours.glob(f'*/{METADATA}')]
+    near = did_you_mean(str(name), known, 'kernel') if known else f'{ours} is not here: clone the project'
     raise FileNotFoundError(f'{near}; or give a folder that holds a {METADATA}')
 
-def kernel_id(
-    name: str | Path,   # owner/slug, or what `kernel_folder` takes
-    owner: str = None   # in place of the placeholder; None: that of the person's own login
-) -> str:               # owner/slug
-    "What Kaggle calls a kernel."
+def _kernel_id(name, owner=None):
+    "owner/slug of a kernel: given so, or of its folder, whose placeholder the owner (None: the login) fills."
     if '/' in str(name) and not Path(name).exists():
         return str(name)
-    metadata, _ = _read_kernel(kernel_folder(name))
-    if PLACEHOLDER in metadata['id']:
-        return metadata['id'].replace(PLACEHOLDER, owner or kaggle_user())
-    return metadata['id']
+    id = _read_kernel(kernel_folder(name))[0]['id']
+    return id.replace(PLACEHOLDER, owner or kaggle_user()) if PLACEHOLDER in id else id
 
-# %% ../nbs/22_kernels.ipynb #6a8accea
+# %% ../nbs/22_kernels.ipynb #fc1b2173
 def _carry_code(notebook):
     "Put the code into a kernel's notebook, in a cell that Kaggle shows folded."
     slots = [cell for cell in notebook['cells'] if _SLOT in ''.join(cell['source']).splitlines()]
@@ -412,7 +383,7 @@ def build_kernel(
         metadata['dataset_sources'] = [data] if isinstance(data, str) else list(data)
     if after:
         names = [after] if isinstance(after, str) else after
-        metadata['kernel_sources'] = [kernel_id(earlier, owner) for earlier in names]
+        metadata['kernel_sources'] = [_kernel_id(earlier, owner) for earlier in names]
     if wheels:
         attached = metadata.get('dataset_sources', [])
         metadata |= dict(dataset_sources=[*attached, wheels], enable_internet=False)
@@ -449,12 +420,9 @@ def _with_advice(text):
             return f'{message}; {remedy}'
     return message
 
-# %% ../nbs/22_kernels.ipynb #481e5b70
-def run_client(
-    *args: str | Path,     # of the command `kaggle`
-    show: Callable = None  # print, or logger.info: each line as it comes
-) -> str:                  # all that the client printed
-    "Run Kaggle's client. Raises an error with a remedy when it is absent, not logged in, or fails."
+# %% ../nbs/22_kernels.ipynb #04a89537
+def _kaggle(*args, show=None):
+    "What Kaggle's client prints (`show` takes each line as it comes); raises where it fails, with a remedy."
     own = str(Path(sys.executable).parent)   # this environment's client goes before others
     command = shutil.which('kaggle', path=os.pathsep.join([own, os.environ['PATH']]))
     if not command:
@@ -476,53 +444,46 @@ def run_client(
 
 def kaggle_user() -> str:
     "The name of the person's own Kaggle login, as the client sees it."
-    return re.search(r'username: (\S+)', run_client('config', 'view'))[1]
+    return re.search(r'username: (\S+)', _kaggle('config', 'view'))[1]
 
-# %% ../nbs/22_kernels.ipynb #56871c36
-def _accepted(text):
-    "The kernel's address in what the client printed; raises RuntimeError unless all was accepted."
-    address = re.search(r'successfully pushed\.\s+Please check progress at (\S+)', text)
+# %% ../nbs/22_kernels.ipynb #068c1039
+def push_kernel(
+    name: str | Path,   # a folder, the name of one in kaggle/ (train), or any notebook's path
+    owner: str = None,  # Kaggle name; None: that of the person's own login
+    **options           # further ones of `build_kernel`: data, accelerator, after, wheels, git
+) -> str:               # the kernel's address
+    "Build a kernel, check it and start it on Kaggle. Raises `RuntimeError` unless all of it was accepted."
+    with tempfile.TemporaryDirectory() as folder:
+        built = build_kernel(name, folder, owner or kaggle_user(), **options)
+        said = _kaggle('kernels', 'push', '-p', built)
+    address = re.search(r'successfully pushed\.\s+Please check progress at (\S+)', said)
     if not address:
-        raise RuntimeError(f'Kaggle refused the kernel: {_with_advice(text)}')
-    dropped = '; '.join(line.strip() for line in text.splitlines() if 'not valid' in line)
+        raise RuntimeError(f'Kaggle refused the kernel: {_with_advice(said)}')
+    dropped = '; '.join(line.strip() for line in said.splitlines() if 'not valid' in line)
     if dropped:
         remedy = f'stop it at {address[1]}, correct the names, push again'
         raise RuntimeError(f'pushed, but {dropped}. It runs without: {remedy}')
     return address[1]
 
-def push_kernel(
-    name: str | Path,    # a folder, the name of one in kaggle/ (train), or any notebook's path
-    owner: str = None,   # Kaggle name; None: that of the person's own login
-    **options            # further ones of `build_kernel`: data, accelerator, after, wheels, git
-) -> str:                # the kernel's address
-    "Build a kernel, check it and start it on Kaggle. Raises `RuntimeError` when Kaggle refuses."
-    with tempfile.TemporaryDirectory() as folder:
-        built = build_kernel(name, folder, owner or kaggle_user(), **options)
-        return _accepted(run_client('kernels', 'push', '-p', built))
-
-# %% ../nbs/22_kernels.ipynb #b0081a3c
+# %% ../nbs/22_kernels.ipynb #7bbc6ff7
 def push_wheels(
     folder: Path  # of `make_wheels`
 ) -> str:         # where to follow it
     "Upload the data set of wheels. Raises `RuntimeError` when Kaggle doesn't take it."
-    path = Path(folder)/'dataset-metadata.json'
-    text = path.read_text('utf-8').replace(PLACEHOLDER, kaggle_user())
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, 'utf-8')
-    said = run_client('datasets', 'create', '-p', folder, show=logger.info)
+    said = _kaggle('datasets', 'create', '-p', folder, show=logger.info)
     if 'already in use' in said:
-        said = run_client('datasets', 'version', '-p', folder, '-m', 'renewed', show=logger.info)
+        said = _kaggle('datasets', 'version', '-p', folder, '-m', 'renewed', show=logger.info)
     address = re.search(r'check progress at (\S+)', said)
     if not address or 'unsuccessful' in said:
         raise RuntimeError(f'Kaggle did not take the wheels: {_with_advice(said)}')
     return address[1]
 
-# %% ../nbs/22_kernels.ipynb #dd602fc4
+# %% ../nbs/22_kernels.ipynb #5f0b2d53
 def kernel_status(
     name: str | Path  # owner/slug, or a name in kaggle/
 ) -> tuple[str, str]: # state (queued, running, complete, error, ...), and the server's message
     "How a kernel's latest session stands."
-    said = run_client('kernels', 'status', kernel_id(name))
+    said = _kaggle('kernels', 'status', _kernel_id(name))
     found = re.search(r'has status "(?:\w+\.)?(\w+)"(?:\s+Failure message: "(.*)")?', said, re.S)
     if not found:
         raise RuntimeError(f'no status of {name}: {_with_advice(said)}')
@@ -561,74 +522,60 @@ def kernel_logs(
     follow: bool = False  # print what it says as it says it, until the session is over
 ) -> str:
     "What a kernel's latest session printed."
-    id = kernel_id(name)
+    id = _kernel_id(name)
     if follow:
-        return run_client('kernels', 'logs', id, '--follow', show=print)
-    text = run_client('kernels', 'logs', id)
+        return _kaggle('kernels', 'logs', id, '--follow', show=print)
+    text = _kaggle('kernels', 'logs', id)
     try:
         return ''.join(event['data'] for event in json.loads(text))
     except (ValueError, TypeError, KeyError):
         return text   # no list of events
 
-# %% ../nbs/22_kernels.ipynb #4c894d9b
+# %% ../nbs/22_kernels.ipynb #367827c7
 def _fetch_kept(id, folder):
     "{file below `folder`: checksum} of what a session kept; {} where it noted nothing."
     with tempfile.TemporaryDirectory() as temporary:
-        pattern = f'^{re.escape(KEPT)}$'
-        run_client('kernels', 'output', id, '-p', temporary, '--file-pattern', pattern)
+        _kaggle('kernels', 'output', id, '-p', temporary, '--file-pattern', f'^{re.escape(KEPT)}$')
+        path = Path(temporary)/KEPT
         try:
-            kept = _read_json(Path(temporary)/KEPT)
-        except OSError:
-            return {}
+            kept = _read_json(path) if path.exists() else {}
         except ValueError:
             raise RuntimeError(f'{id}: {KEPT} did not come whole; fetch again') from None
-    if not isinstance(kept, dict):
-        raise RuntimeError(f'{id}: {KEPT} is none of ours; look at it on kaggle.com')
-    for name in kept:
-        if not (folder/name).resolve().is_relative_to(folder.resolve()):
-            raise RuntimeError(f'{id}: {KEPT} names {name}, outside of {folder}; nothing is fetched')
+    paths = [(folder/name).resolve() for name in kept]
+    if not isinstance(kept, dict) or not all(path.is_relative_to(folder.resolve()) for path in paths):
+        raise RuntimeError(f'{id}: {KEPT} is none of ours, or names files outside of {folder}; nothing is fetched')
     return kept
 
 def _set_aside(folder, kept):
     "Rename a folder in which another session's results lie."
-    try:
-        here = _read_json(folder/KEPT)
-    except OSError:
-        return
-    except ValueError:
-        here = None
-    if here == kept:
-        return
-    number = 1
-    while (aside := folder.with_name(f'{folder.name}-{number}')).exists():
-        number += 1
-    folder.rename(aside)
-    logger.info(f'what an earlier session left is in {aside} now')
+    noted = folder/KEPT
+    if noted.exists() and noted.read_text('utf-8') != json.dumps(kept, indent=1, ensure_ascii=False):
+        number = 1
+        while (aside := folder.with_name(f'{folder.name}-{number}')).exists():
+            number += 1
+        folder.rename(aside)
+        logger.info(f'what an earlier session left is in {aside} now')
 
 def _damaged(folder, kept):
     "Files that are missing, or not as they were kept."
-    damaged = []
-    for name, checksum in kept.items():
-        path = folder/name
-        if not path.is_file() or _checksum(path) != checksum:
-            damaged.append(path)
-    return damaged
+    paths = {folder/name: checksum for name, checksum in kept.items()}
+    return [path for path in paths if not path.is_file() or _checksum(path) != paths[path]]
 
-# %% ../nbs/22_kernels.ipynb #1de1a8c6
+# %% ../nbs/22_kernels.ipynb #a4bc6f73
 def fetch_kernel(
     name: str | Path,   # owner/slug, or a name in kaggle/
     out: Path = 'runs'  # folder to write to
 ) -> Path:              # `out`/slug
     "Bring home what a kernel kept. Raises `RuntimeError` when a file doesn't come whole."
-    id = kernel_id(name)
+    id = _kernel_id(name)
     folder = Path(out)/id.split('/')[1]
     kept = _fetch_kept(id, folder)
     _set_aside(folder, kept)
     if kept:
         _write_json(folder/KEPT, kept)     # whose results these are
-    all_others = f'^(?!{re.escape(KEPT)}$)'
+    others = f'^(?!{re.escape(KEPT)}$)'
     for attempt in range(2):
-        run_client('kernels', 'output', id, '-p', folder, '--file-pattern', all_others, show=logger.info)
+        _kaggle('kernels', 'output', id, '-p', folder, '--file-pattern', others, show=logger.info)
         damaged = _damaged(folder, kept)
         for path in damaged:
             path.unlink(missing_ok=True)   # the client skips what is there
