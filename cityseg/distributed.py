@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ROW_EVERY', 'DistributedContext', 'TimeBudget', 'StopRequest', 'worker_main', 'WorkerFailed', 'Workers']
 
-# %% ../nbs/15_distributed.ipynb #dcc03d70
+# %% ../nbs/15_distributed.ipynb #076b9b9f
 import importlib
 import json
 import logging
@@ -16,7 +16,6 @@ import subprocess
 import sys
 import threading
 import time
-from typing import NamedTuple
 import torch
 import torch.distributed as dist
 from timm.layers import convert_sync_batchnorm

@@ -66,7 +66,7 @@ def check_frames(
     read = 'all read' if count == len(mine) else f'{count*context.world:,} of them read'
     return f'{len(train_frames):,} frames to train on, {len(val_frames):,} to validate, {read}'
 
-# %% ../nbs/18_preflight.ipynb #a630df5a
+# %% ../nbs/18_preflight.ipynb #11692847
 def _fits(state, criterion, images, labels, size):
     "Does a piece of so many crops fit, beside what optimizer and processes need? Leaves gradients."
     copies = 3 if state.context.world > 1 else 2   # two moments; a bucket of gradients
@@ -76,6 +76,7 @@ def _fits(state, criterion, images, labels, size):
         room = [torch.empty_like(p) for p in list(state.model.parameters())*copies]
         for _ in range(pieces):
             forward_backward(state, state.model, criterion, images[:size], labels[:size])
+        del room
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
