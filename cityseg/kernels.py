@@ -110,9 +110,9 @@ def _notebook_faults(notebook):
     if aboard and aboard[1] != base64.b64encode(build_wheel()[1]).decode():
         yield 'carries an older cityseg', 'build it again'
 
-# %% ../nbs/25_kernels.ipynb #bbe07b26
+# %% ../nbs/25_kernels.ipynb #c43fffba
 def _wrap_notebook(path):
-    "A notebook as a kernel: train's cells that install cityseg, and its metadata under another title."
+    "A notebook as a kernel: after train's cells that install cityseg, under a title of its own."
     notebook = _read_json(path)
     metadata, train = _read_kernel(PROJECT/'kaggle/train')
     cells = train['cells'][1:]
@@ -133,7 +133,7 @@ def _read_kernel(path):
         metadata = _read_json(path/METADATA)
         return metadata, _read_json(path/metadata.get('code_file', ''))
     except (OSError, ValueError) as error:
-        remedy = f'it needs a {METADATA} and the notebook that this names, as kaggle/train has them'
+        remedy = f'a kernel is a notebook, or like kaggle/train a {METADATA} and the notebook it names'
         raise DataError(path, f'cannot be read ({error})', remedy) from None
 
 # %% ../nbs/25_kernels.ipynb #b28e0eca
@@ -233,21 +233,23 @@ def make_wheels(
     _write_json(Path(out)/'dataset-metadata.json', metadata)
     return Path(out)
 
-# %% ../nbs/25_kernels.ipynb #4d67d587
+# %% ../nbs/25_kernels.ipynb #bd41cadd
 def kernel_folder(
     name: str | Path  # a folder, the name of one in kaggle/ (train), or any notebook's path
 ) -> Path:            # the folder; a notebook stands for itself
     "Where a kernel lies. Raises `FileNotFoundError`, with the names that are near."
-    ours = PROJECT/'kaggle'   # in a clone of the project only
+    ours = PROJECT/'kaggle'
     for path in (Path(name), ours/str(name)):
         if path.suffix == '.ipynb' or (path/METADATA).is_file():
             return path
     known = [path.parent.name for path in ours.glob(f'*/{METADATA}')]
-    near = did_you_mean(str(name), known, 'kernel') if known else f'{ours} is not here: clone the project'
+    if not known:
+        raise FileNotFoundError(f'no kernels at {ours}: they come with a clone of the project')
+    near = did_you_mean(str(name), known, 'kernel')
     raise FileNotFoundError(f'{near}; or give a folder that holds a {METADATA}')
 
 def _kernel_id(name, owner=None):
-    "owner/slug of a kernel: given so, or of its folder, whose placeholder the owner (None: the login) fills."
+    "owner/slug of a kernel: `name` itself, or of its folder, with the owner (None: the login) filled in."
     if '/' in str(name) and not Path(name).exists():
         return str(name)
     id = _read_kernel(kernel_folder(name))[0]['id']
@@ -321,9 +323,9 @@ def _with_advice(text):
             return f'{message}; {remedy}'
     return message
 
-# %% ../nbs/25_kernels.ipynb #b7550c05
+# %% ../nbs/25_kernels.ipynb #f00dd432
 def _kaggle(*args, show=None):
-    "What Kaggle's client prints (`show` takes each line as it comes); raises, with a remedy, when it fails."
+    "What Kaggle's client prints (`show` gets each line as it comes); raises, with a remedy."
     own = str(Path(sys.executable).parent)   # this environment's client goes before others
     command = shutil.which('kaggle', path=os.pathsep.join([own, os.environ['PATH']]))
     if not command:
@@ -347,13 +349,13 @@ def kaggle_user() -> str:
     "The name of the person's own Kaggle login, as the client sees it."
     return re.search(r'username: (\S+)', _kaggle('config', 'view'))[1]
 
-# %% ../nbs/25_kernels.ipynb #e6bbf817
+# %% ../nbs/25_kernels.ipynb #e5c04ac3
 def push_kernel(
     name: str | Path,   # a folder, the name of one in kaggle/ (train), or any notebook's path
     owner: str = None,  # Kaggle name; None: that of the person's own login
     **options           # further ones of `build_kernel`: data, accelerator, after, wheels, git
 ) -> str:               # the kernel's address
-    "Build a kernel, check it and start it on Kaggle. Raises `RuntimeError` unless all of it was accepted."
+    "Build a kernel and start it on Kaggle. Raises `RuntimeError` unless all was accepted."
     with tempfile.TemporaryDirectory() as folder:
         built = build_kernel(name, folder, owner or kaggle_user(), **options)
         said = _kaggle('kernels', 'push', '-p', built)
@@ -432,7 +434,7 @@ def kernel_logs(
     except (ValueError, TypeError, KeyError):
         return text   # no list of events
 
-# %% ../nbs/25_kernels.ipynb #12cfbbd8
+# %% ../nbs/25_kernels.ipynb #f3431b65
 def _fetch_kept(id, folder):
     "{file below `folder`: checksum} of what a session kept; {} where it noted nothing."
     with tempfile.TemporaryDirectory() as temporary:
@@ -446,14 +448,18 @@ def _fetch_kept(id, folder):
         raise RuntimeError(f'{id}: {KEPT} is none of ours; look at it on kaggle.com')
     for name in kept:
         if not (folder/name).resolve().is_relative_to(folder.resolve()):
-            raise RuntimeError(f'{id}: {KEPT} names {name}, outside of {folder}; nothing is fetched')
+            raise RuntimeError(f'{id}: {KEPT} names {name}, outside of {folder}; nothing was fetched')
     return kept
 
 def _set_aside(folder, kept):
     "Rename a folder in which another session's results lie."
-    noted = folder/KEPT
-    if not noted.exists() or noted.read_text('utf-8') == json.dumps(kept, indent=1, ensure_ascii=False):
+    try:
+        if _read_json(folder/KEPT) == kept:
+            return
+    except FileNotFoundError:
         return
+    except ValueError:
+        pass   # cut off: whose results these are, nobody knows
     number = 1
     while (aside := folder.with_name(f'{folder.name}-{number}')).exists():
         number += 1
