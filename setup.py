@@ -3,19 +3,28 @@ from configparser import ConfigParser
 from pathlib import Path
 from setuptools import setup
 
+here = Path(__file__).parent
 parser = ConfigParser(interpolation=None, delimiters=['='])
-parser.read(Path(__file__).parent/'settings.ini', encoding='utf-8')
-cfg = parser['DEFAULT']
+parser.read(here/'settings.ini', encoding='utf-8')
+settings = parser['DEFAULT']
+fast = settings['fast_requirements'].split()
+dev = settings['dev_requirements'].split()
 
 setup(
-    name=cfg['lib_name'], version=cfg['version'], description=cfg['description'], license='MIT',
-    author=cfg['author'], author_email=cfg['author_email'], url=cfg['git_url'], keywords=cfg['keywords'],
-    long_description=(Path(__file__).parent/'README.md').read_text(encoding='utf-8'),
+    name=settings['lib_name'],
+    version=settings['version'],
+    description=settings['description'],
+    license='MIT',
+    author=settings['author'],
+    author_email=settings['author_email'],
+    url=settings['git_url'],
+    keywords=settings['keywords'],
+    long_description=(here/'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
-    packages=[cfg['lib_path']], package_data={cfg['lib_path']: ['*.html']},
-    python_requires=f">={cfg['min_python']}",
-    install_requires=cfg['requirements'].split(),
-    extras_require={'fast': cfg['fast_requirements'].split(),
-                    'dev': (cfg['dev_requirements'] + ' ' + cfg['fast_requirements']).split()},
-    entry_points={'console_scripts': cfg['console_scripts'].split()},
+    packages=[settings['lib_path']],
+    package_data={settings['lib_path']: ['*.html']},
+    python_requires=f">={settings['min_python']}",
+    install_requires=settings['requirements'].split(),
+    extras_require={'fast': fast, 'dev': dev + fast},
+    entry_points={'console_scripts': settings['console_scripts'].split()},
 )

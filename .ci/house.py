@@ -4,124 +4,211 @@ run NOTEBOOK ...  execute notebooks in place with JPEG figures, then clean them;
 readme            write README.md from nbs/index.ipynb
 kernels           write the notebooks of kaggle/ from nbs/kaggle.ipynb
 pictures DEMO     renew nbs/images from a finished `cityseg demo` (needs chromium)
-check             are README.md and kaggle/ in sync and sound, committed outputs small and without absolute paths?
+check             are README.md and kaggle/ in sync, outputs small and portable, and is the style kept?
+check FILE ...    the outputs and the style of these notebooks and modules only
 """
-import os, re, subprocess, sys, tempfile
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-NBS = sorted((ROOT/'nbs').glob('*.ipynb'))
+from style import NOTEBOOKS, ROOT, SOURCES, style_faults
+
+PICTURE_BYTES = 500_000    # of a notebook's outputs, together
+NOTEBOOK_BYTES = 700_000   # of a notebook's file, in which pictures take a third more
+JPEG_FIGURES = ["--InlineBackend.figure_formats={'jpeg'}", "--InlineBackend.rc={'figure.dpi': 80}"]
 
 
-def run(paths):
+def run(paths: list[Path]):
     "Execute each notebook in its folder and keep its outputs, figures as JPEG."
-    import nbformat
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError
     os.environ['PYTHONPATH'] = str(ROOT)  # this checkout's cityseg, as nbdev_test has it
-    jpeg = ["--InlineBackend.figure_formats={'jpeg'}", "--InlineBackend.rc={'figure.dpi': 80}"]
-    for path in map(Path, paths):
-        nb = nbformat.read(path, 4)
-        nb.metadata['kernelspec'] = dict(name='python3', language='python', display_name='python3')
-        slow = [] if path.name.startswith('bench') else [c for c in nb.cells if c.source.startswith('#| slow')]
-        for c in slow: c.cell_type = 'raw'
-        client = NotebookClient(nb, extra_arguments=jpeg, timeout=900, resources={'metadata': {'path': str(path.parent)}})
-        try: client.execute()
-        except CellExecutionError as e: sys.exit(f'{path.name}: ' + re.sub(r'\x1b\[[0-9;]*m', '', str(e))[-4000:])
-        for c in slow: c.cell_type = 'code'
-        for c in nb.cells:
-            if c.cell_type == 'code': c.outputs = [o for o in map(_still, c.outputs) if not _is_noise(o)]
-        nb.metadata.pop('widgets', None)
-        nbformat.write(nb, path)
+    for path in paths:
+        execute(path)
         subprocess.run(['nbdev_clean', '--fname', str(path)], check=True)
         print(f'{path.name}: executed, {path.stat().st_size/1e3:.0f} kB')
 
 
-def _is_noise(output):
+def execute(path: Path):
+    "Execute one notebook; its slow cells are left out, if it is no benchmark."
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+    notebook = nbformat.read(path, 4)
+    notebook.metadata['kernelspec'] = dict(name='python3', language='python', display_name='python3')
+    skipped = []
+    if not path.name.startswith('bench'):
+        skipped = [cell for cell in notebook.cells if cell.source.startswith('#| slow')]
+    for cell in skipped:
+        cell.cell_type = 'raw'
+    folder = {'metadata': {'path': str(path.parent)}}
+    try:
+        NotebookClient(notebook, extra_arguments=JPEG_FIGURES, timeout=900, resources=folder).execute()
+    except CellExecutionError as error:
+        colourless = re.sub(r'\x1b\[[0-9;]*m', '', str(error))
+        sys.exit(f'{path.name}: {colourless[-4000:]}')
+    for cell in skipped:
+        cell.cell_type = 'code'
+    for cell in notebook.cells:
+        if cell.cell_type == 'code':
+            cell.outputs = [portable(output) for output in cell.outputs if not is_noise(output)]
+    notebook.metadata.pop('widgets', None)
+    nbformat.write(notebook, path)
+
+
+def is_noise(output: dict) -> bool:
     "Progress bars, live widgets, nothing at all: they mean nothing once the kernel is gone."
-    return output.get('name') == 'stderr' or output.get('text') == '' or 'application/vnd.jupyter.widget-view+json' in output.get('data', {})
+    is_widget = 'application/vnd.jupyter.widget-view+json' in output.get('data', {})
+    return is_widget or output.get('name') == 'stderr' or output.get('text') == ''
 
 
-def _still(output):
-    "A printed output without what differs from run to run: the preflight's table, when a training will end."
+def portable(output: dict) -> dict:
+    "An output without what differs each time: temporary folders, the preflight's table, an expected end."
+    temporary = re.escape(tempfile.gettempdir()) + r'/tmp\w+/'
     if output.get('name') == 'stdout':
-        output['text'] = re.sub(r'(?m)^(ok {4}\w|at this pace ).*\n?', '', ''.join(output['text']))
+        text = re.sub(r'(?m)^(ok {4}\w|at this pace ).*\n?', '', ''.join(output['text']))
+        output['text'] = re.sub(temporary, '', text)
+    if 'text/plain' in output.get('data', {}):
+        output['data']['text/plain'] = re.sub(temporary, '', ''.join(output['data']['text/plain']))
     return output
 
 
-def readme_text():
+def readme_text() -> str:
     "README.md as nbconvert makes it from index.ipynb: no hidden cells, pictures left to links."
     import nbformat
     from nbconvert import MarkdownExporter
-    nb = nbformat.read(ROOT/'nbs'/'index.ipynb', 4)
-    nb.cells = [c for c in nb.cells if not c.source.startswith('#| hide')]
-    text, _ = MarkdownExporter().from_notebook_node(nb)
-    text = re.sub(r'\]\((?=images/|\w+\.ipynb)', '](nbs/', text)  # links as seen from the top
-    return ('<!-- Made from nbs/index.ipynb by `python .ci/house.py readme`; edit that. -->\n\n'
-            + re.sub(r'\n{3,}', '\n\n', text).strip() + '\n')
+    notebook = nbformat.read(ROOT/'nbs'/'index.ipynb', 4)
+    notebook.cells = [cell for cell in notebook.cells if not cell.source.startswith('#| hide')]
+    text, _ = MarkdownExporter().from_notebook_node(notebook)
+    text = re.sub(r'\]\((?=images/|tests\)|\w+\.ipynb)', '](nbs/', text)  # links as seen from the top
+    text = re.sub(r'\n{3,}', '\n\n', text).strip()
+    return f'<!-- Made from nbs/index.ipynb by `python .ci/house.py readme`; edit that. -->\n\n{text}\n'
 
 
-def kernels():
-    "The notebooks of kaggle/, {path: text}: the cells of nbs/kaggle.ipynb, less those that are only for others."
-    import json
+def kernels() -> dict[Path, str]:
+    "The notebooks of kaggle/, {path: text}, as nbs/kaggle.ipynb has them."
     cells = json.loads((ROOT/'nbs'/'kaggle.ipynb').read_text(encoding='utf-8'))['cells']
+    spec = dict(display_name='Python 3', language='python', name='python3')
+    metadata = dict(kernelspec=spec, language_info=dict(name='python'))
     made = {}
-    for meta in sorted((ROOT/'kaggle').glob('*/kernel-metadata.json')):
-        mine, name, trained = [], meta.parent.name, False
-        for cell in cells:
-            first, *rest = ''.join(cell['source']).splitlines(keepends=True)
-            only = re.fullmatch(r'(?:#\| |<!-- )only:([\w ]*)(?: -->)?', first.strip())
-            if first.startswith('#| hide') or only and name not in only[1].split(): continue
-            tags = dict(tags=['raises-exception']) if trained and cell['cell_type'] == 'code' else {}  # the rest runs all the same
-            trained |= 'predict = Predictor(load(' in ''.join(cell['source'])
-            cell = {**cell, 'source': rest if only else [first, *rest], 'metadata': tags}
-            mine.append({**cell, 'outputs': [], 'execution_count': None} if cell['cell_type'] == 'code' else cell)
-        spec = dict(kernelspec=dict(display_name='Python 3', language='python', name='python3'))
-        nb = dict(cells=mine, metadata={**spec, 'language_info': dict(name='python')}, nbformat=4, nbformat_minor=5)
-        made[meta.parent/f'{name}.ipynb'] = json.dumps(nb, indent=1, sort_keys=True, ensure_ascii=False) + '\n'
+    for folder in sorted(p.parent for p in (ROOT/'kaggle').glob('*/kernel-metadata.json')):
+        own = kernel_cells(cells, folder.name)
+        notebook = dict(cells=own, metadata=metadata, nbformat=4, nbformat_minor=5)
+        text = json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False)
+        made[folder/f'{folder.name}.ipynb'] = text + '\n'
     return made
 
 
-def pictures(demo):
+def kernel_cells(cells: list[dict], name: str) -> list[dict]:
+    "The cells of one kernel: all but the hidden ones and those that are only for others."
+    kept = []
+    is_trained = False  # from here on a cell that fails doesn't stop the rest
+    for cell in cells:
+        lines = ''.join(cell['source']).splitlines(keepends=True)
+        only = re.fullmatch(r'(?:#\| |<!-- )only:([\w ]*)(?: -->)?', lines[0].strip())
+        if lines[0].startswith('#| hide') or only and name not in only[1].split():
+            continue
+        cell = {**cell, 'metadata': {}, 'source': lines[1:] if only else lines}
+        if cell['cell_type'] == 'code':
+            cell.update(outputs=[], execution_count=None)
+            if is_trained:
+                cell['metadata'] = dict(tags=['raises-exception'])
+        kept.append(cell)
+        is_trained = is_trained or any(line.startswith('predict = Predictor(load') for line in lines)
+    return kept
+
+
+def pictures(demo: Path):
     "The README's pictures: the demo's gif, and the inspector page as Chromium shows it."
     import cv2
-    demo, images = Path(demo).resolve(), ROOT/'nbs'/'images'
+    images = ROOT/'nbs'/'images'
     images.mkdir(exist_ok=True)
     (images/'timelapse.gif').write_bytes((demo/'timelapse.gif').read_bytes())
-    with tempfile.TemporaryDirectory() as tmp:
+    page = (demo/'inspector.html').resolve().as_uri()
+    with tempfile.TemporaryDirectory() as scratch:
+        screenshot = f'{scratch}/page.png'
         flags = ['--headless', '--no-sandbox', '--disable-gpu', '--hide-scrollbars', '--window-size=1280,800',
-                 '--disable-background-networking', '--virtual-time-budget=5000', f'--user-data-dir={tmp}/profile']
-        page = (demo/'inspector.html').as_uri()
-        subprocess.run(['chromium', *flags, f'--screenshot={tmp}/page.png', page], check=True, capture_output=True)
-        cv2.imwrite(str(images/'inspector.jpg'), cv2.imread(f'{tmp}/page.png'), [cv2.IMWRITE_JPEG_QUALITY, 88])
+                 '--disable-background-networking', '--virtual-time-budget=5000',
+                 f'--user-data-dir={scratch}/profile', f'--screenshot={screenshot}']
+        subprocess.run(['chromium', *flags, page], check=True, capture_output=True)
+        quality = [cv2.IMWRITE_JPEG_QUALITY, 88]
+        cv2.imwrite(str(images/'inspector.jpg'), cv2.imread(screenshot), quality)
 
 
-def check():
-    "Every fault of the house that nbdev does not look for."
-    faults = [] if (ROOT/'README.md').read_text(encoding='utf-8') == readme_text() else [
-        'README.md differs from nbs/index.ipynb: run `python .ci/house.py readme`']
+def picture_bytes(notebook: dict) -> int:
+    "How large the pictures in a notebook's outputs are, together."
+    size = 0
+    for cell in notebook['cells']:
+        for output in cell.get('outputs', []):
+            for kind, content in output.get('data', {}).items():
+                if kind in ('image/jpeg', 'image/png', 'image/gif'):
+                    size += len(base64.b64decode(''.join(content)))
+    return size
+
+
+def output_faults(path: Path) -> Iterator[str]:
+    "What is wrong with a notebook's committed outputs, a sentence each."
+    text = path.read_text(encoding='utf-8')
+    size = picture_bytes(json.loads(text))
+    if size > PICTURE_BYTES:
+        yield f'{size/1e3:.0f} kB of pictures; at most {PICTURE_BYTES/1e3:.0f} kB'
+    if len(text) > NOTEBOOK_BYTES:
+        yield f'{len(text)/1e3:.0f} kB; at most {NOTEBOOK_BYTES/1e3:.0f} kB with its outputs'
+    if '"image/png"' in text:
+        yield 'a PNG in an output: run `python .ci/house.py run`, which makes JPEGs'
+    if 'widget-view+json' in text:
+        yield 'live widget state in an output'
+    if re.search(r'"[^"]*(/home/|/root/|/tmp/|/work/)', text):
+        yield 'an absolute path'
+
+
+def sync_faults() -> Iterator[str]:
+    "Where README.md, its list of notebooks and kaggle/ differ from what they are made of."
+    if (ROOT/'README.md').read_text(encoding='utf-8') != readme_text():
+        yield 'README.md differs from nbs/index.ipynb: run `python .ci/house.py readme`'
     index = (ROOT/'nbs'/'index.ipynb').read_text(encoding='utf-8')
-    for path in NBS:
-        text = path.read_text(encoding='utf-8')
-        if path.stem != 'index' and f']({path.name})' not in index: faults.append(f'{path.name}: not told of in nbs/index.ipynb')
-        if len(text) > 700_000: faults.append(f'{path.name}: {len(text)/1e3:.0f} kB; keep outputs under 500 kB of pictures')
-        if 'widget-view+json' in text: faults.append(f'{path.name}: live widget state in an output')
-        if re.search(r'"[^"]*(/home/|/root/|/tmp/|/work/)', text): faults.append(f'{path.name}: an absolute path')
+    for path in NOTEBOOKS:
+        if path.parent.name == 'nbs' and path.stem != 'index' and f']({path.name})' not in index:
+            yield f'{path.name}: not told of in nbs/index.ipynb'
     sys.path.insert(0, str(ROOT))
     from cityseg.kernels import check_kernel
     for path, text in kernels().items():
         if not path.exists() or path.read_text(encoding='utf-8') != text:
-            faults.append(f'{path.name} differs from nbs/kaggle.ipynb: run `python .ci/house.py kernels`')
-        faults += map(str, check_kernel(path.parent))
-    return faults
+            yield f'{path.name} differs from nbs/kaggle.ipynb: run `python .ci/house.py kernels`'
+        for fault in check_kernel(path.parent):
+            yield str(fault)
+
+
+def check(paths: list[Path]) -> list[str]:
+    "Every fault that nbdev does not look for: of the given files, by default of the whole house."
+    chosen = paths or [*SOURCES, *NOTEBOOKS]
+    faults = [] if paths else list(sync_faults())
+    for path in chosen:
+        if path.suffix == '.ipynb':
+            faults += [f'{path}: {fault}' for fault in output_faults(path)]
+    return faults + style_faults(chosen)
+
+
+def main(verb: str, paths: list[Path]):
+    "Do what the verb says."
+    if verb == 'run':
+        run(paths or NOTEBOOKS)
+    elif verb == 'readme':
+        (ROOT/'README.md').write_text(readme_text(), encoding='utf-8')
+    elif verb == 'kernels':
+        for path, text in kernels().items():
+            path.write_text(text, encoding='utf-8')
+    elif verb == 'pictures' and paths:
+        pictures(paths[0])
+    elif verb == 'check':
+        sys.exit('\n'.join(check(paths)) or 0)
+    else:
+        sys.exit(__doc__)
 
 
 if __name__ == '__main__':
-    verb, *rest = sys.argv[1:] or ['help']
-    if verb == 'run': run(rest or NBS)
-    elif verb == 'readme': (ROOT/'README.md').write_text(readme_text(), encoding='utf-8')
-    elif verb == 'kernels':
-        for path, text in kernels().items(): path.write_text(text, encoding='utf-8')
-    elif verb == 'pictures': pictures(*rest)
-    elif verb == 'check': sys.exit('\n'.join(check()) or 0)
-    else: sys.exit(__doc__)
+    main(''.join(sys.argv[1:2]), [Path(argument) for argument in sys.argv[2:]])

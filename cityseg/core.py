@@ -241,10 +241,10 @@ def _gpu_names(env):
     done = subprocess.run(query, capture_output=True, encoding='utf-8')
     return [] if done.returncode else done.stdout.strip().splitlines()
 
-# %% ../nbs/00_core.ipynb #d98d4093
+# %% ../nbs/00_core.ipynb #8cdfb5fa
 def detect_environment(
     env: dict = None,  # environment variables; None: those of this process
-    root: Path = None  # the file system's root; None: / or what CITYSEG_ROOT says (a stand-in for a Kaggle machine)
+    root: Path = None  # the file system's; None: / or what CITYSEG_ROOT says (a stand-in for Kaggle)
 ) -> Environment:
     "Kaggle, Colab or home: where data lies, what is kept, and for how long this may run."
     env = os.environ if env is None else env

@@ -51,7 +51,7 @@ def _kinds(split):
         kinds.add('pairs')
     return kinds
 
-# %% ../nbs/07_data.ipynb #315842a0
+# %% ../nbs/07_data.ipynb #d813386a
 @dataclass(frozen=True)
 class Root:
     "Where the parts of a Cityscapes data set lie."
@@ -75,8 +75,8 @@ def _nothing_found(path, found):
         return DataError(path, 'holds zip files still packed', f'unpack first: {unpack}')
     if found:
         return DataError(path, f'holds gt{min(found).title()} but no leftImg8bit', 'add the image data set')
-    remedy = ('give a folder above leftImg8bit/train/<city>/*_leftImg8bit.png and gtFine, or above train/ and '
-              'val/ of pairs N.jpg (photo left, colour mask right), or a store')
+    remedy = ('give a folder above leftImg8bit/train/<city>/*_leftImg8bit.png and gtFine, or above train/ '
+              'and val/ of pairs N.jpg (photo left, colour mask right), or a store')
     return DataError(path, 'holds no Cityscapes', remedy)
 
 # %% ../nbs/07_data.ipynb #39ed0399
@@ -220,7 +220,7 @@ def frames(
                         'check(root), or cityseg check, lists them all')
     return listed
 
-# %% ../nbs/07_data.ipynb #484a285c
+# %% ../nbs/07_data.ipynb #5bb36028
 def _frame_faults(frame):
     "Faults of the files of one frame."
     faults, size = [], None
@@ -250,7 +250,8 @@ def check(
         root = root if isinstance(root, Root) else find_root(root)
     except DataError as error:
         return [error.fault]
-    images, coarse, sequence = (root.places.get(kind, {}) for kind in ('images', 'coarse', 'sequence'))
+    images, coarse = root.places.get('images', {}), root.places.get('coarse', {})
+    sequence = root.places.get('sequence', {})
     jobs = [(split, 'fine') for split in images if split != 'train_extra']
     jobs += [(split, 'sequence') for split in sequence]
     jobs += [(split, 'coarse') for split in images if split in coarse or split == 'train_extra']

@@ -349,7 +349,7 @@ class CropDataset(Dataset):
             image, label = augmented['image'], augmented['mask']
         return np.ascontiguousarray(image), np.ascontiguousarray(label)
 
-# %% ../nbs/08_dataset.ipynb #5ff36249
+# %% ../nbs/08_dataset.ipynb #6d44d7bf
 def worker_init_fn(
     worker: int  # its number
 ):
@@ -357,7 +357,9 @@ def worker_init_fn(
     cv2.setNumThreads(0)   # not 1, which ends running threads: a fork doesn't copy them, so it would crash
     if hasattr(os, 'setpgrp'):
         os.setpgrp()
+    np.empty(30 << 20, np.uint8)   # once so much was freed, glibc keeps what a sample frees for the next one
 
+# %% ../nbs/08_dataset.ipynb #c9f05bef
 class ErrorsAsSamples(Dataset):
     "A data set that gives a `DataError` instead of raising it."
     def __init__(

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ROW_EVERY', 'DistributedContext', 'TimeBudget', 'StopRequest', 'worker_main', 'WorkerFailed', 'Workers']
 
-# %% ../nbs/15_distributed.ipynb #dcc03d70
+# %% ../nbs/15_distributed.ipynb #076b9b9f
 import importlib
 import json
 import logging
@@ -16,13 +16,12 @@ import subprocess
 import sys
 import threading
 import time
-from typing import NamedTuple
 import torch
 import torch.distributed as dist
 from timm.layers import convert_sync_batchnorm
 from .core import amp_dtype, duration, logger, pick_device
 
-# %% ../nbs/15_distributed.ipynb #54cc05c6
+# %% ../nbs/15_distributed.ipynb #41c600ca
 class DistributedContext:
     "The device of this process, the number format, and the other processes."
     def __init__(self, amp: str = 'auto'):  # mixed precision: auto, fp16, bf16, no
@@ -45,7 +44,7 @@ class DistributedContext:
         "Batch norm that takes its statistics over all GPUs."
         if self.world == 1 or self.device.type != 'cuda':
             return model
-        return convert_sync_batchnorm(model)   # timm's: torch's would drop the activation in timm's batch norm
+        return convert_sync_batchnorm(model)   # timm's: torch's would drop the activation in timm's layers
 
     def parallel(self, model: torch.nn.Module) -> torch.nn.Module:
         "The model with its gradients averaged over all processes."
@@ -176,7 +175,7 @@ def worker_main(
         return 1
     return 0
 
-# %% ../nbs/15_distributed.ipynb #64c4d32d
+# %% ../nbs/15_distributed.ipynb #1a3ddff1
 class WorkerFailed(RuntimeError):
     "A process under torchrun failed."
 
@@ -195,7 +194,8 @@ class Workers:
         torchrun = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--local-addr=127.0.0.1',
                     f'--nproc-per-node={count}', '-m', 'cityseg.distributed', target, json.dumps(arguments)]
         self.process = subprocess.Popen(torchrun, env=environment, text=True, stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        start_new_session=True)
         self.listener = threading.Thread(target=self._listen, daemon=True)
         self.listener.start()
 

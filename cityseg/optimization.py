@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['learning_rate', 'parameter_groups', 'build_optimizer', 'set_learning_rate', 'TrainState', 'loss_shares',
-           'forward_backward', 'seed_dropout', 'optimizer_step', 'update_ema', 'restore_buffers']
+           'forward_backward', 'accumulate_gradients', 'seed_dropout', 'optimizer_step', 'update_ema',
+           'restore_buffers']
 
 # %% ../nbs/17_optimization.ipynb #de1d3f32
 import contextlib
@@ -73,7 +74,7 @@ def set_learning_rate(
     for group in optimizer.param_groups:
         group['lr'] = rate*group['rate']
 
-# %% ../nbs/17_optimization.ipynb #1255207c
+# %% ../nbs/17_optimization.ipynb #84d4af61
 class TrainState:
     "Everything that changes in training: weights, their average, optimizer, iteration, best mean IoU."
     def __init__(self,
@@ -98,7 +99,7 @@ class TrainState:
         self.skipped_in_a_row = 0
         self.splits = 1            # pieces that a micro-batch is split into, to fit into memory
         self.earlier_seconds = 0.  # trained in earlier sessions
-        self.begin = time.monotonic()
+        self.begin = self.saved_at = time.monotonic()
         if checkpoint:
             self.restore(checkpoint)
 
@@ -121,6 +122,7 @@ class TrainState:
                        optimizer=self.optimizer.state_dict(), scaler=self.scaler.state_dict())
         with atomic_write(path) as temporary:
             torch.save(content, temporary)
+        self.saved_at = time.monotonic()
 
     def restore(self, path: Path):
         "Go on from last.pt, as if nothing had happened. Raises ValueError."
@@ -135,7 +137,7 @@ class TrainState:
         if content['scaler']:
             self.scaler.load_state_dict(content['scaler'])
 
-# %% ../nbs/17_optimization.ipynb #310fd3de
+# %% ../nbs/17_optimization.ipynb #c0b58b0c
 def loss_shares(
     context: DistributedContext,
     criterion: torch.nn.Module,   # with `weight_of(labels)`, as `Loss` has it
@@ -145,7 +147,23 @@ def loss_shares(
     weights = torch.stack([criterion.weight_of(y) for y in labels]).float()
     return weights*context.world/context.sum(weights.sum()).clamp(min=1)
 
-def _forward_backward(state, model, criterion, batch):
+def forward_backward(
+    state: TrainState,
+    model: torch.nn.Module,         # the model as it is trained (parallel, compiled); gains gradients
+    criterion: torch.nn.Module,
+    images: torch.Tensor,           # crops, uint8 [b,h,w,3]
+    labels: torch.Tensor,           # trainIds [b,h,w], on the device
+    share: torch.Tensor | float = 1.  # what their mean loss counts
+) -> torch.Tensor:                  # the loss, a number on the device
+    "Forward, loss, backward."
+    images = to_device(images, state.model.mean, state.model.std, state.context.device)
+    with state.context.autocast():
+        logits = model(images)
+    loss = criterion(logits, labels)*share
+    state.scaler.scale(loss).backward()
+    return loss.detach()
+
+def _accumulate_gradients(state, model, criterion, batch):
     "Gradients of a batch, piece by piece, and its loss."
     context = state.context
     images, labels = [], []
@@ -155,20 +173,15 @@ def _forward_backward(state, model, criterion, batch):
     shares = loss_shares(context, criterion, labels)
     total = 0.
     for i, (x, y, share) in enumerate(zip(images, labels, shares)):
-        x = to_device(x, state.model.mean, state.model.std, context.device)
         is_last = i == len(images) - 1   # processes exchange gradients once, with the last piece
         with contextlib.nullcontext() if context.world == 1 or is_last else model.no_sync():
-            with context.autocast():
-                logits = model(x)
-            loss = criterion(logits, y)*share
-            state.scaler.scale(loss).backward()
-        total = total + loss.detach()
+            total = total + forward_backward(state, model, criterion, x, y, share)
     return total
 
-# %% ../nbs/17_optimization.ipynb #8aa74c49
-def forward_backward(
-    state: TrainState,        # gains gradients
-    model: torch.nn.Module,   # the model as it is trained (parallel, compiled)
+# %% ../nbs/17_optimization.ipynb #13ea8264
+def accumulate_gradients(
+    state: TrainState,
+    model: torch.nn.Module,   # the model as it is trained (parallel, compiled); gains gradients
     criterion: torch.nn.Module,
     batch: list               # micro-batches (images uint8 [b,h,w,3], trainIds uint8 [b,h,w])
 ) -> torch.Tensor:            # a number on the device
@@ -177,7 +190,7 @@ def forward_backward(
     seed_dropout(state)
     while True:
         try:
-            return _forward_backward(state, model, criterion, batch)
+            return _accumulate_gradients(state, model, criterion, batch)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
