@@ -244,20 +244,61 @@ def arrange(
     style = (files('cityseg')/'inspector_widget.html').read_text('utf-8')
     return [widgets.HTML(style), widgets.GridBox([find, look]).add_class('cs-main')]
 
-# %% ../nbs/24_inspector.ipynb #3f30d2ba
-def _frames_by_name(frames):
-    "A dict of frames. Raises ValueError when they are something else."
-    try:
-        return {frame.name: frame for frame in frames if frame.image}
-    except (TypeError, AttributeError):
-        raise ValueError('frames is no list of Frame; frames(root, split) gives one') from None
-
+# %% ../nbs/24_inspector.ipynb #99aefbdf
 _PENCIL = '\u2009\u270e\u2009'  # marks frames with a note
 _SPACE = '\u2003'               # as wide
 
 def _show(widget, visible):
     "Show a widget or hide it."
     widget.layout.display = None if visible else 'none'
+
+def _fill_list(c, results, notes):
+    "List the frames that fit; the selected one stays so when it is among them. Gives the frames."
+    by, train_id = c.sort.value, c.sort_class.value
+    found = find_results(results, notes, c.search.value, c.city.value, c.contains.value)
+    listed = {}    # frame name -> frame
+    options = []
+    for result in sort_results(found, by, train_id):
+        name = result.frame.name
+        number = _percent(sort_number(result, by, train_id))
+        mark = _PENCIL if name in notes else _SPACE
+        options.append((f'{number:\u2007>5}{mark}{name}', name))
+        listed[name] = result.frame
+    selected = c.frames.value if c.frames.value in listed else next(iter(listed), None)
+    c.frames.options = options
+    c.frames.value = selected
+    c.count.value = f'<b>Frames</b> <span class="soft">{len(options)} of {len(results)}</span>'
+    _show(c.sort_class, by.endswith(' of'))
+    return list(listed.values())
+
+# %% ../nbs/24_inspector.ipynb #e4e4fbcc
+def _draw_picture(c, result, size, names):
+    "Draw a frame as the controls say. Gives the view that it allows, and the picture, RGB uint8 [H,W,3]."
+    available = available_views(result)
+    view = next(view for view in (c.view.value, 'overlay', 'image') if view in available)
+    height, width = size
+    if view in ('side by side', 'two runs'):
+        height, width = height//2, width//2
+    position = 1 - c.down.value, c.across.value
+    part = zoom_in(result, (height, width), c.zoom.value, position)
+    classes = [train_id for train_id, chip in enumerate(c.chips) if chip.value]
+    picture = draw_view(part, view, c.opacity.value, classes, names)
+    factor = max(1, size[0]//len(picture))   # few pixels are shown as squares
+    picture = picture.repeat(factor, 0).repeat(factor, 1)
+    c.picture.value = jpeg(picture)
+    for chip, *facts in zip(c.chips, CLASSES, result.iou, result.other_iou, result.share):
+        chip.description = _chip_html(*facts)
+    _show(c.legend, view == 'confidence')
+    _show(c.across, c.zoom.value > 1)
+    _show(c.down, c.zoom.value > 1)
+    return view, picture
+
+# %% ../nbs/24_inspector.ipynb #a68a6560
+def _frames_by_name(frames):
+    "A dict of frames. Raises ValueError when they are something else."
+    if not isinstance(frames, (list, tuple)) or not all(isinstance(frame, Frame) for frame in frames):
+        raise ValueError('frames is no list of Frame; frames(root, split) gives one')
+    return {frame.name: frame for frame in frames}
 
 def _with_parts(widget):
     "A widget, and all that it is made of."
@@ -268,7 +309,7 @@ def _with_parts(widget):
         yield widget.style
     yield widget
 
-# %% ../nbs/24_inspector.ipynb #137aefc0
+# %% ../nbs/24_inspector.ipynb #df76d72f
 class Inspector(widgets.VBox):
     "Frames, their ground truth and predictions, in a live notebook."
     def __init__(self,
@@ -339,77 +380,32 @@ class Inspector(widgets.VBox):
             faded = c.view.value in ('overlay', 'confidence', 'two runs')
             if change and change.owner is c.opacity and not faded:
                 c.view.value = 'overlay'   # who moves the opacity wants to see it
-            self._update_list()
-            self._update_frame()
-            if self.result:
-                self._update_picture()
+            if c.sort.value != 'name' or c.contains.value >= 0:
+                self.score()
+            results = [self.scored.get(name, FrameResult(frame)) for name, frame in self.frames.items()]
+            self.listed = _fill_list(c, results, self.notes)
+            self._show_selected()
         finally:
             self.updating = False
 
-    def _update_list(self):
-        "Search, filter and sort; keep the frame that is selected when it is still there."
-        c = self.controls
-        by, train_id = c.sort.value, c.sort_class.value
-        if by != 'name' or c.contains.value >= 0:
-            self.score()
-        results = [self.scored.get(name, FrameResult(frame)) for name, frame in self.frames.items()]
-        results = find_results(results, self.notes, c.search.value, c.city.value, c.contains.value)
-        self.listed = []   # frames
-        options = []
-        for result in sort_results(results, by, train_id):
-            name = result.frame.name
-            number = _percent(sort_number(result, by, train_id))
-            mark = _PENCIL if name in self.notes else _SPACE
-            options.append((f'{number:\u2007>5}{mark}{name}', name))
-            self.listed.append(result.frame)
-        selected = self.frames.get(c.frames.value)
-        if selected not in self.listed:
-            selected = self.listed[0] if self.listed else None
-        c.frames.options = options
-        c.frames.value = selected and selected.name
-        count = f'{len(options)} of {len(self.frames)}'
-        c.count.value = f'<b>Frames</b> <span class="soft">{count}</span>'
-        _show(c.sort_class, by.endswith(' of'))
-
-    def _update_frame(self):
-        "Read the frame that is selected, and let the next two be read."
+    def _show_selected(self):
+        "Show the frame that is selected in the list, and let the next two be read."
         c = self.controls
         name = c.frames.value
         self.result = None
         if name is None:
             self.say(*self.problems, 'no such frame' if self.frames else 'no frames to inspect')
             return
-        self.seen.add(name)
         frame = self.frames[name]
+        self.seen.add(name)
         if frame not in self.prefetcher.jobs:
             self.say(f'reading {name}')   # a model may take its time
         place = c.frames.index + 1
-        result = self.prefetcher.result(frame, ahead=self.listed[place:place + 2])
-        self.result = result
-        self.scored[name] = result.without_arrays()
-        c.title.value = _title_html(result, self.names[1], f'{place} of {len(self.listed)}')
+        self.result = self.prefetcher.result(frame, ahead=self.listed[place:place + 2])
+        self.scored[name] = self.result.without_arrays()
+        c.title.value = _title_html(self.result, self.names[1], f'{place} of {len(self.listed)}')
         c.note.value = self.notes.get(name, '')
-        for chip, *facts in zip(c.chips, CLASSES, result.iou, result.other_iou, result.share):
-            chip.description = _chip_html(*facts)
-
-    def _update_picture(self):
-        "Draw the frame."
-        c = self.controls
-        available = available_views(self.result)
-        self.view = next(view for view in (c.view.value, 'overlay', 'image') if view in available)
-        height, width = self.size
-        if self.view in ('side by side', 'two runs'):
-            height, width = height//2, width//2
-        position = 1 - c.down.value, c.across.value
-        part = zoom_in(self.result, (height, width), c.zoom.value, position)
-        classes = [train_id for train_id, chip in enumerate(c.chips) if chip.value]
-        picture = draw_view(part, self.view, c.opacity.value, classes, self.names)
-        factor = max(1, self.size[0]//len(picture))   # few pixels are shown as squares
-        self.picture = picture.repeat(factor, 0).repeat(factor, 1)
-        c.picture.value = jpeg(self.picture)
-        _show(c.legend, self.view == 'confidence')
-        _show(c.across, c.zoom.value > 1)
-        _show(c.down, c.zoom.value > 1)
+        self.view, self.picture = _draw_picture(c, self.result, self.size, self.names)
         instead = ''
         if self.view != c.view.value:
             instead = f'no {c.view.value} of this frame: this is the {self.view}'
