@@ -21,7 +21,7 @@ import torch.distributed as dist
 from timm.layers import convert_sync_batchnorm
 from .core import amp_dtype, duration, logger, pick_device
 
-# %% ../nbs/15_distributed.ipynb #41c600ca
+# %% ../nbs/15_distributed.ipynb #d4da4855
 class DistributedContext:
     "The device of this process, the number format, and the other processes."
     def __init__(self, amp: str = 'auto'):  # mixed precision: auto, fp16, bf16, no
@@ -64,7 +64,7 @@ class DistributedContext:
         "Is it so in any process?"
         return bool(flag) if self.world == 1 else bool(self.sum(int(flag)))
 
-    def gather(self, value) -> list:
+    def gather(self, value: object) -> list:
         "A plain value of every process."
         values = [value]*self.world
         if self.world > 1:

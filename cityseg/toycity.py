@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from tqdm.auto import tqdm
-from .config import whole_file
+from .core import atomic_write as whole_file
 from .core import DataError
 from .frame import read_ids as read_png
 from .labels import BY_NAME, ID_TO_COLOR

@@ -169,7 +169,7 @@ def validation_due(
     "Is this iteration one after which the model is validated?"
     return state.iteration % state.run.validate_every == 0 or state.iteration == total
 
-# %% ../nbs/19_training.ipynb #b0663f38
+# %% ../nbs/19_training.ipynb #b62cec63
 class TrainLog:
     "The rows of the history as they come, the bar and the live curves; only the main process writes."
     def __init__(self, state: TrainState, out: Path, total: int):
@@ -217,10 +217,12 @@ class TrainLog:
     def tell(self, budget: TimeBudget, pace: float):
         "Say in a line how far it is, and how far it gets; `pace`: seconds an iteration."
         row, state = self.state.row, self.state
-        best = f', best mean IoU {state.best:.3f}' if state.best >= 0 else ''
-        forecast = budget.forecast(state.iteration, self.total, pace, state.run.validate_every)
-        loss = f'loss {row["loss"] or np.nan:.3f}'
-        logger.info(f'iteration {state.iteration:,} of {self.total:,}: {loss}{best}; {forecast}')
+        words = f'iteration {state.iteration:,} of {self.total:,}: loss {row["loss"] or np.nan:.3f}'
+        if state.best >= 0:
+            words += f', best mean IoU {state.best:.3f}'
+        if state.iteration < self.total:
+            words += '; ' + budget.forecast(state.iteration, self.total, pace, state.run.validate_every)
+        logger.info(words)
 
     def write(self, row: dict):
         "Keep a row."

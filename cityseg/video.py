@@ -30,11 +30,11 @@ from .robustness import WEATHER, add_weather
 from .visualization import (
     classes_present, colors_of, data_uri, letters, overlay, same_size, shrink, side_by_side)
 
-# %% ../nbs/22_video.ipynb #da7b2215
+# %% ../nbs/22_video.ipynb #eba17083
 _DARK = (18, 19, 22)  # behind captions
 
 def _caption(width, size, left, right):
-    "A dark strip with a text at either end, in letters of `size` pixels; the left one is shortened."
+    "A dark strip with a text at either end, the left one shortened; letters of `size` pixels."
     strip = Image.new('RGB', (width, round(2.4*size)), _DARK)
     draw = ImageDraw.Draw(strip)
     bold = letters(size, bold=True)
@@ -71,11 +71,11 @@ def _strip(width, left, right, lit, palette):
     size = max(10, width//90)
     return np.vstack([_caption(width, size, left, right), _legend(width, size, lit, palette)])
 
-# %% ../nbs/22_video.ipynb #8e34b0b4
+# %% ../nbs/22_video.ipynb #79fe8ade
 VIEWS = ('beside', 'overlay', 'wipe')
 
 def _wipe_position(number, total):
-    "How far a wipe has come in picture `number` of `total`, 0..1: there and back in sixty pictures."
+    "How far a wipe has come in this picture, 0..1: there and back in sixty pictures."
     return .5 - .5*math.cos(2*math.pi*number/min(total, 60))
 
 def _compose(image, pred, view, alpha, wipe, palette):
@@ -88,7 +88,7 @@ def _compose(image, pred, view, alpha, wipe, palette):
     line = round(wipe*(image.shape[1] - 2))      # white, two pixels wide
     return side_by_side(painted[:, :line], image[:, line + 2:], gap=2)
 
-# %% ../nbs/22_video.ipynb #9a495818
+# %% ../nbs/22_video.ipynb #a18f8daa
 class Film(type(Path())):
     "The path of an mp4 or gif; a notebook shows it as a player."
     def __repr__(self):
@@ -100,11 +100,10 @@ class Film(type(Path())):
             source = data_uri(self.read_bytes(), 'image/gif' if is_gif else 'video/mp4')
         else:      # the notebook would not open any more
             source = quote(Path(os.path.relpath(self)).as_posix())
-        if is_gif:
-            return f'<img src="{source}" style="max-width:100%">'
-        return f'<video src="{source}" style="max-width:100%" controls loop muted playsinline></video>'
+        what = f'src="{source}" style="max-width:100%"'
+        return f'<img {what}>' if is_gif else f'<video {what} controls loop muted playsinline></video>'
 
-# %% ../nbs/22_video.ipynb #c804b2ed
+# %% ../nbs/22_video.ipynb #fddc5a6b
 _H264 = (
     '-preset veryfast -crf 20 -movflags +faststart '
     '-vf pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv,'
@@ -113,8 +112,9 @@ _H264 = (
 def _start_ffmpeg(path, picture, fps):
     "A generator that encodes the RGB pictures that it is sent, all of the size of this one."
     h, w = picture.shape[:2]
-    options = dict(codec='libx264', quality=None, macro_block_size=1, ffmpeg_log_level='error')
-    writer = imageio_ffmpeg.write_frames(path.absolute(), (w, h), fps=fps, output_params=_H264, **options)
+    writer = imageio_ffmpeg.write_frames(
+        path.absolute(), (w, h), fps=fps, codec='libx264', output_params=_H264,
+        quality=None, macro_block_size=1, ffmpeg_log_level='error')
     writer.send(None)
     return writer
 
@@ -129,7 +129,7 @@ def _check_mp4(path, out, total):
         raise RuntimeError(f'ffmpeg could not write {out}: {arrived}; is the disk full?')
 
 def _write_gif(pictures, path, fps, palette):
-    "Write RGB pictures as a gif of 64 colours: the classes' own, and what suits the film best beside them."
+    "Write RGB pictures as a gif of 64 colours: the classes' own, and those that suit the film best."
     free = 64 - N_CLASSES
     every = math.ceil(len(pictures)/12)
     sample = Image.fromarray(np.vstack([picture[::4, ::4] for picture in pictures[::every]]))
@@ -138,9 +138,9 @@ def _write_gif(pictures, path, fps, palette):
     table.putpalette(best + colors_of(palette)[:N_CLASSES].ravel().tolist())
     plain = dict(palette=table, dither=Image.Dither.NONE)
     images = [Image.fromarray(picture).quantize(**plain) for picture in pictures]
-    centiseconds = max(2, 100/fps)      # a gif counts in these; browsers slow down what is quicker than 2
+    centiseconds = max(2, 100/fps)      # browsers slow down what is quicker than 2
     ends = (np.arange(len(images) + 1)*centiseconds).round()
-    milliseconds = (10*np.diff(ends)).astype(int).tolist()
+    milliseconds = (10*np.diff(ends)).astype(int).tolist()      # a gif counts in hundredths of a second
     images[0].save(path, save_all=True, append_images=images[1:], duration=milliseconds, loop=0)
 
 # %% ../nbs/22_video.ipynb #14cbbfaf
@@ -171,9 +171,9 @@ def _write_film(pictures, out, total, fps, palette):
         _write_gif(small, gif, fps, palette)
     return Film(out)
 
-# %% ../nbs/22_video.ipynb #b4004310
+# %% ../nbs/22_video.ipynb #13c120be
 def folder_frames(
-    pictures: Path | Sequence  # folder of PNG or JPEG files, or their paths; `Frame`s stay what they are
+    pictures: Path | Sequence  # folder of PNG or JPEG files, or paths, or `Frame`s
 ) -> list[Frame]:
     "Any pictures as frames, a folder's in natural order. Raises ValueError if there are none."
     if isinstance(pictures, (str, Path)):
@@ -185,7 +185,8 @@ def folder_frames(
         pictures.sort(key=_natural_order)
     frames = []
     for number, picture in enumerate(pictures):
-        frames.append(picture if isinstance(picture, Frame) else _picture_frame(Path(picture), number))
+        is_frame = isinstance(picture, Frame)
+        frames.append(picture if is_frame else _picture_frame(Path(picture), number))
     return frames
 
 def _natural_order(path):
@@ -209,7 +210,7 @@ def spread(
     chosen = np.linspace(0, len(frames) - 1, count).round().astype(int)
     return [frames[i] for i in chosen]
 
-# %% ../nbs/22_video.ipynb #580a7a5c
+# %% ../nbs/22_video.ipynb #c19bbf8d
 class Shot(NamedTuple):
     "A frame on its way into the film."
     number: int                      # in the film, 0, 1, ...
@@ -234,7 +235,7 @@ def _place(frame, number, total):
     return f'{frame.sequence:06}_{frame.frame:06}     {number + 1}/{total}'
 
 def _draw(shot, total, about, view, alpha, height, palette, confidence):
-    "One picture of the film. Raises ValueError where a prediction is of another size than its frame."
+    "One picture of the film. Raises ValueError for a prediction of another size than its frame."
     image, pred = shrink(shot.image, height), shrink(shot.pred, height)
     same_size(**{shot.frame.name: image, 'prediction': pred})
     picture = _compose(image, pred, view, alpha, _wipe_position(shot.number, total), palette)
@@ -245,7 +246,7 @@ def _draw(shot, total, about, view, alpha, height, palette, confidence):
     strip = _strip(picture.shape[1], left, right, classes_present(pred), palette)
     return np.vstack([picture, strip])
 
-# %% ../nbs/22_video.ipynb #d027b036
+# %% ../nbs/22_video.ipynb #3326572e
 def _same_scene(frame, other, snippet=30):
     "Do two frames show one scene? Cityscapes films in snippets of 30 frames."
     same_sequence = (frame.city, frame.sequence) == (other.city, other.sequence)
@@ -266,7 +267,7 @@ class SmoothPredictor:
         self.frame = None   # the last one
 
     def __call__(self, shot: Shot) -> Shot:
-        "The shot with its prediction, of the film's size, and the mean probability of the best class."
+        "The shot with its prediction, of the film's size, and its mean confidence."
         now = self.probabilities(shot.image)
         if self.frame and self.smooth and _same_scene(self.frame, shot.frame):
             now = self.smooth*self.memory + (1 - self.smooth)*now
@@ -283,7 +284,7 @@ class SmoothPredictor:
         small = [cv2.resize(plane, (w, h), interpolation=cv2.INTER_AREA) for plane in planes]
         return np.stack(small)
 
-# %% ../nbs/22_video.ipynb #76135012
+# %% ../nbs/22_video.ipynb #10cc66e4
 def _check_options(frames, predictions, fps, view, weather, smooth, confidence):
     "Raises ValueError for what can't be filmed."
     if not frames:
@@ -298,10 +299,11 @@ def _check_options(frames, predictions, fps, view, weather, smooth, confidence):
         raise ValueError(f'smooth is {smooth}; it goes from 0 (no memory) to below 1')
     needs_probabilities = smooth > 0 or confidence
     if not callable(predictions) and (weather != 'clear' or needs_probabilities):
-        raise ValueError('weather, smoothing and confidence need a model; these are predictions made already')
+        raise ValueError('weather, smoothing and confidence need a model; '
+                         'these predictions are made already')
     if needs_probabilities and not hasattr(predictions, 'probabilities'):
-        raise ValueError('smoothing and confidence need probabilities; this model gives classes only (a '
-                         'Predictor has both)')
+        raise ValueError('smoothing and confidence need probabilities; '
+                         'this model gives classes only (a Predictor has both)')
 
 def _check_frames(frames, predictions):
     "Raises ValueError where a prediction is missing, or a frame is of another size than the first."
@@ -316,10 +318,10 @@ def _check_frames(frames, predictions):
             there = '{}x{}'.format(*frame.size)
             raise ValueError(f'sizes differ: film {h}x{w}, {frame.name} {there} (height x width)')
 
-# %% ../nbs/22_video.ipynb #08ac2d1d
+# %% ../nbs/22_video.ipynb #7bb18be3
 def timelapse(
     frames: Path | Sequence,   # folder of pictures, or `Frame`s or paths; all of one size
-    predictions: Path | dict | Callable,  # folder or zip of labelId PNGs, {frame name: Path}, or a function
+    predictions: Path | dict | Callable,  # folder or zip of labelId PNGs, {name: Path}, or a function
     out: Path,                 # the film, .mp4; a .gif of the same name is put beside it
     fps: float = 10,           # frames per second
     height: int = 512,         # at most so many rows of a frame, pixels
@@ -380,7 +382,7 @@ def _sheet(fields, left, right, lit, palette):
     rows = [side_by_side(*fields[i:i + 4], fill=_DARK) for i in range(0, len(fields), 4)]
     return np.vstack([*rows, _strip(rows[0].shape[1], left, right, lit, palette)])
 
-# %% ../nbs/22_video.ipynb #593c2ef0
+# %% ../nbs/22_video.ipynb #adb18121
 def weather_film(
     predict: Callable,          # image RGB uint8 [H,W,3] -> trainIds uint8 [H,W], such as a `Predictor`
     frames: Sequence[Frame],    # of one size; with labels for the scores
@@ -391,7 +393,7 @@ def weather_film(
     palette: str = 'official',  # 'official', or 'safe' for the colour-blind
     model: str = ''             # the model's name for the caption
 ) -> Film:  # path of the mp4
-    "Film a model in all weathers side by side. Raises ValueError for frames of several sizes, or none."
+    "Film a model in all weathers side by side. Raises ValueError for no frames, or of several sizes."
     out = _film_path(out)
     frames = list(frames)
     if not frames:
