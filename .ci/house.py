@@ -84,7 +84,7 @@ def readme_text() -> str:
     notebook = nbformat.read(ROOT/'nbs'/'index.ipynb', 4)
     notebook.cells = [cell for cell in notebook.cells if not cell.source.startswith('#| hide')]
     text, _ = MarkdownExporter().from_notebook_node(notebook)
-    text = re.sub(r'\]\((?=images/|tests\)|\w+\.ipynb)', '](nbs/', text)  # links as seen from the top
+    text = re.sub(r'\]\((?=images/|tests/|\w+\.ipynb)', '](nbs/', text)  # links as seen from the top
     text = re.sub(r'\n{3,}', '\n\n', text).strip()
     return f'<!-- Made from nbs/index.ipynb by `python .ci/house.py readme`; edit that. -->\n\n{text}\n'
 

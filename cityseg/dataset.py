@@ -24,12 +24,12 @@ from .core import DataError, did_you_mean, prefetch
 from .frame import Frame
 from .labels import N_CLASSES, VOID
 
-# %% ../nbs/08_dataset.ipynb #0da36fb2
+# %% ../nbs/08_dataset.ipynb #8c6610e1
 class Side(NamedTuple):
     "The rows of a crop, or its columns; pixels."
     start: int    # first of the frame that is read
     length: int   # how many are read
-    resized: int  # how many these become (of whole cells: one that the frame's end cuts off is continued)
+    resized: int  # how many these become, in whole cells
     skip: int     # how many of those lie before the crop
     taken: int    # how many the crop takes
     padding: int  # before what is taken; behind it, what is missing to the crop's size
@@ -89,8 +89,8 @@ def draw_crop(
     columns = draw_side(frame_size[1], crop_size[1], scale, rng, column)
     return Crop(rows, columns, scale, tuple(crop_size))
 
-# %% ../nbs/08_dataset.ipynb #f2604558
-MEAN_COLOR = (124, 116, 104)  # padding of a photo: ImageNet's mean, which becomes about 0 when normalised
+# %% ../nbs/08_dataset.ipynb #239e7dac
+MEAN_COLOR = (124, 116, 104)  # of padding: ImageNet's mean, about 0 when normalised
 
 def pad_to_crop(
     array: np.ndarray,  # uint8 [h,w] or [h,w,3], what the crop takes of a frame
@@ -112,7 +112,7 @@ def crop_and_resize(
 ) -> np.ndarray:        # RGB uint8 [*crop.size,3], perhaps a view
     "Make a crop of the part of a photo that it shows."
     rows, columns, scale, _ = crop
-    bottom = -rows.length % scale.denominator     # a cell that the frame's end cuts off is continued
+    bottom = -rows.length % scale.denominator   # what the frame's end cuts off a cell is continued
     right = -columns.length % scale.denominator
     if bottom or right:
         image = cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
@@ -142,9 +142,9 @@ def crop_and_resize_label(
     columns_as_rows = columns_as_rows.take(nearest_pixels(crop.columns, crop.scale), axis=0)
     return pad_to_crop(cv2.transpose(columns_as_rows), crop, VOID)
 
-# %% ../nbs/08_dataset.ipynb #de874384
+# %% ../nbs/08_dataset.ipynb #4c5d5c73
 _GREY = np.array([.299, .587, .114])  # luma of R, G and B (ITU-R BT.601)
-_YIQ = np.array([_GREY, [.596, -.274, -.322], [.211, -.523, .312]])  # NTSC: hue is the angle of (I, Q)
+_YIQ = np.array([_GREY, [.596, -.274, -.322], [.211, -.523, .312]])  # NTSC: hue is the angle of I, Q
 _RGB = np.linalg.inv(_YIQ)
 
 def color_matrix(
@@ -162,8 +162,8 @@ def color_matrix(
     offset = np.full((3, 1), (1 - contrast)*brightness*mean_grey)
     return np.hstack([colors, offset])
 
-# %% ../nbs/08_dataset.ipynb #3c5f3420
-_NORMAL = np.array([NormalDist().inv_cdf((i + .5)/256) for i in range(256)])  # the middles of the 256 parts
+# %% ../nbs/08_dataset.ipynb #d4459eb6
+_NORMAL = np.array([NormalDist().inv_cdf((i + .5)/256) for i in range(256)])  # the parts' middles
 
 def add_noise(
     image: np.ndarray,        # RGB uint8 [h,w,3]
@@ -196,7 +196,7 @@ def photometric(
         return add_noise(image, 255*rng.uniform(.01, .01 + .08*strength), rng)
     return image
 
-# %% ../nbs/08_dataset.ipynb #044483ff
+# %% ../nbs/08_dataset.ipynb #44b3c1b6
 def add_fog(
     image: np.ndarray,  # RGB uint8 [h,w,3]
     density: float,     # 0 (clear) .. 1
@@ -216,9 +216,9 @@ def weather_transform(
     "The named augmentations. Raises ValueError for an unknown name."
     if spec == 'none':
         return None
-    os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')   # no look-up of newer versions at import
+    os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')  # no look-up of newer versions
     import albumentations as A
-    fogs = [A.Lambda(image=partial(add_fog, density=density), p=1) for density in np.linspace(.3, .8, 6)]
+    fogs = [A.Lambda(image=partial(add_fog, density=d), p=1) for d in np.linspace(.3, .8, 6)]
     hole = (.05, .2)   # height and width, shares of the crop's
     known = dict(
         rain=A.RandomRain(blur_value=3, p=p),
@@ -232,14 +232,14 @@ def weather_transform(
             raise ValueError(did_you_mean(name, known, 'weather'))
     return A.Compose([known[name] for name in names])
 
-# %% ../nbs/08_dataset.ipynb #a8f0e4e0
+# %% ../nbs/08_dataset.ipynb #be440ae8
 def plan_epoch(
     present: np.ndarray,             # bool [frames,classes]: which classes a frame shows
     share: float,                    # of the frames that aim at a class, 0..1
     seed: int,
     epoch: int                       # 0, 1, ...
-) -> tuple[np.ndarray, np.ndarray]:  # int [frames] each: frame numbers; the class each aims at, -1: none
-    "The order of an epoch's frames, and which class each aims at."
+) -> tuple[np.ndarray, np.ndarray]:  # int [frames] each: frame numbers; aims
+    "The order of an epoch's frames, and which class each aims at (-1: none)."
     rng = np.random.default_rng((seed, epoch))
     n_frames = len(present)
     frames_with = present.sum(0)
@@ -250,7 +250,7 @@ def plan_epoch(
     if not n_aims or not len(classes):
         return order, aims
 
-    turns = np.arange(epoch*n_aims, (epoch + 1)*n_aims) % len(classes)  # classes take turns, across epochs
+    turns = np.arange(epoch*n_aims, (epoch + 1)*n_aims) % len(classes)  # across epochs
     quota = np.bincount(turns, minlength=len(classes))
     shuffled = rng.permutation(n_frames)
     for i in np.argsort(frames_with[classes], kind='stable'):           # the rarest first
@@ -258,9 +258,9 @@ def plan_epoch(
         aims[shuffled[free][:quota[i]]] = classes[i]
     return order, aims[order]
 
-# %% ../nbs/08_dataset.ipynb #e950070b
+# %% ../nbs/08_dataset.ipynb #ddc91928
 class SamplingPlan:
-    "Which frame each sample of a run is cut from, and which class it aims at, by global sample number."
+    "Which frame each sample of a run is cut from and which class it aims at, by its number."
     def __init__(
         self,
         frames: list[Frame],
@@ -285,11 +285,11 @@ class SamplingPlan:
             self.epoch = epoch
         return int(self.order[position]), int(self.aims[position])
 
-    def draw_target(self, frame_number: int, aim: int, rng: np.random.Generator) -> np.ndarray | None:
-        "Row and column of a pixel of that class; None: any."
+    def draw_target(self, number: int, aim: int, rng: np.random.Generator) -> np.ndarray | None:
+        "Row and column of a pixel of that class in the frame of that number; None: any."
         if aim < 0:
             return None
-        points = self.points[frame_number]
+        points = self.points[number]
         points = points[points[:, 0] == aim]
         return points[rng.integers(len(points)), 1:]
 
@@ -304,13 +304,13 @@ def is_filled_by_one_class(
     counts = np.bincount(label[::4, ::4].ravel(), minlength=256)[:N_CLASSES]
     return counts.max() > ratio*counts.sum()
 
-# %% ../nbs/08_dataset.ipynb #ff7f2499
+# %% ../nbs/08_dataset.ipynb #af135555
 class CropDataset(Dataset):
     "Training crops by global sample number: a pure function of the run and the number."
     def __init__(
         self,
         frames: list[Frame],                # labelled
-        run: Run,                           # crop_size, scale_range, augmentation, weather, seed and so on
+        run: Run,                           # all from crop_size to cat_max_ratio, and the seed
         augment: 'A.Compose | None' = None  # what else befalls a crop; None: the run's weather
     ):
         if not frames:
@@ -324,7 +324,7 @@ class CropDataset(Dataset):
         return len(self.frames)
 
     def draw(self, k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        "Photo and label of a crop of sample k's frame, drawn again while one class fills it; perhaps views."
+        "Photo and label of a crop of sample k's frame, drawn again while one class fills it."
         run = self.run
         number, aim = self.plan[k]
         frame = self.frames[number].open()
@@ -349,15 +349,15 @@ class CropDataset(Dataset):
             image, label = augmented['image'], augmented['mask']
         return np.ascontiguousarray(image), np.ascontiguousarray(label)
 
-# %% ../nbs/08_dataset.ipynb #6d44d7bf
+# %% ../nbs/08_dataset.ipynb #26c66930
 def worker_init_fn(
     worker: int  # its number
 ):
     "Prepare a process that reads: one thread, and signals to its parent's group pass it by."
-    cv2.setNumThreads(0)   # not 1, which ends running threads: a fork doesn't copy them, so it would crash
+    cv2.setNumThreads(0)   # 1 would end the parent's threads, which a fork doesn't copy, and crash
     if hasattr(os, 'setpgrp'):
         os.setpgrp()
-    np.empty(30 << 20, np.uint8)   # once so much was freed, glibc keeps what a sample frees for the next one
+    np.empty(30 << 20, np.uint8)   # once that is freed, glibc keeps a sample's memory for the next
 
 # %% ../nbs/08_dataset.ipynb #c9f05bef
 class ErrorsAsSamples(Dataset):
@@ -381,7 +381,7 @@ def collate(
     errors = [sample for sample in samples if isinstance(sample, DataError)]
     return errors[0] if errors else default_collate(samples)
 
-# %% ../nbs/08_dataset.ipynb #d23d58de
+# %% ../nbs/08_dataset.ipynb #45d83d8c
 class CropLoader(DataLoader):
     "A `DataLoader` whose errors are for a person."
     def __iter__(self) -> Iterator:
@@ -390,20 +390,20 @@ class CropLoader(DataLoader):
                 if isinstance(batch, DataError):
                     raise batch
                 yield batch
-        except RuntimeError as error:
-            if 'DataLoader worker' not in str(error):
+        except (RuntimeError, ConnectionError, EOFError) as error:
+            if isinstance(error, RuntimeError) and 'DataLoader worker (pid' not in str(error):
                 raise
             raise RuntimeError('a process that reads crops was killed (out of memory?): '
                                'go on with --resume, with fewer --workers') from error
 
-# %% ../nbs/08_dataset.ipynb #2048f548
+# %% ../nbs/08_dataset.ipynb #f9dee7b4
 def training_loader(
     dataset: CropDataset,
     iterations: int,      # where the run ends
     start: int = 0,       # iterations that were done before
     rank: int = 0,        # number of this process
     world: int = 1        # how many processes share a batch
-) -> DataLoader:          # of (uint8 [b,h,w,3], uint8 [b,h,w]), `run.accumulate` of them an iteration
+) -> DataLoader:          # of (uint8 [b,h,w,3], uint8 [b,h,w]), `run.accumulate` an iteration
     """This process's share of every batch from `start` on; b = batch_size / accumulate / world.
 
     Raises ValueError where a batch does not split into such shares."""
@@ -422,7 +422,7 @@ def training_loader(
         prefetch_factor=3 if run.workers else None,
         collate_fn=collate,
         worker_init_fn=worker_init_fn,
-        pin_memory=torch.cuda.is_available(),  # so that `to(device, non_blocking=True)` doesn't wait
+        pin_memory=torch.cuda.is_available(),  # then `to(device, non_blocking=True)` doesn't wait
         generator=torch.Generator())           # its own: dropout draws from torch's
 
 # %% ../nbs/08_dataset.ipynb #43774cc4

@@ -7,7 +7,7 @@ __all__ = ['PNG_SIGNATURE', 'PNG_MODES', 'INSTANCES', 'COLOR_TO_TRAIN', 'UNSURE'
            'image_size', 'read_ids', 'decode_colors', 'class_points', 'DecodedFrame', 'Frame', 'read_pair', 'is_pair',
            'PairFrame', 'Member', 'members', 'find_predictions', 'read_prediction']
 
-# %% ../nbs/05_frame.ipynb #044dbbdb
+# %% ../nbs/05_frame.ipynb #e8839d6e
 import io
 import os
 import re
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 from .core import DataError
 from .labels import LABELS, N_CLASSES, VOID, to_label_ids, to_train_ids
 try:
@@ -108,14 +108,16 @@ def read_rgb(
         raise DataError(path, 'cannot be decoded', 'unpack, download or write it again')
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
-# %% ../nbs/05_frame.ipynb #ec24fe51
+# %% ../nbs/05_frame.ipynb #f51800d1
 def image_size(
     path: Path          # PNG or JPEG file
 ) -> tuple[int, int]:   # height and width, pixels
     "The size of a picture, from its header. Raises DataError."
     try:
         with Image.open(path) as image:
-            return image.height, image.width
+            orientation = 1 if image.format == 'PNG' else image.getexif().get(ExifTags.Base.Orientation, 1)
+            lies_on_its_side = orientation > 4   # as phones write it; readers of the pixels turn it upright
+            return (image.width, image.height) if lies_on_its_side else (image.height, image.width)
     except OSError as error:   # missing, or nothing that Pillow knows
         why = error.strerror or 'it is no picture'
         raise DataError(path, f'cannot be read ({why})', 'unpack, download or write it again') from error

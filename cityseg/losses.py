@@ -15,18 +15,19 @@ from torch import nn
 from .config import Run, parse_loss
 from .labels import N_CLASSES, VOID
 
-# %% ../nbs/10_losses.ipynb #a2d7f889
+# %% ../nbs/10_losses.ipynb #6a1316ce
 class Ohem(nn.CrossEntropyLoss):
     """Cross-entropy of the hard pixels alone (online hard example mining).
 
-    Hard are those whose own class has a probability below 0.7, but at least a sixteenth of all. [Shrivastava et al.,
-    CVPR 2016; the constants are those of HRNet's Cityscapes training]"""
+    Hard are those whose own class has a probability below 0.7, but at least a sixteenth of all.
+    [Shrivastava et al., CVPR 2016; the constants are those of HRNet's Cityscapes training]"""
     def forward(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         known = target != VOID
         pixel_losses = partial(F.cross_entropy, target=target, ignore_index=VOID, reduction='none')
-        losses = pixel_losses(logits, weight=self.weight, label_smoothing=self.label_smoothing)[known]
+        smoothing = self.label_smoothing
+        losses = pixel_losses(logits, weight=self.weight, label_smoothing=smoothing)[known]
         hardness = losses.detach()
-        if self.weight is not None or self.label_smoothing:   # neither makes a pixel hard
+        if self.weight is not None or smoothing:   # neither makes a pixel hard
             hardness = pixel_losses(logits.detach())[known]
         at_least = max(1, len(hardness)//16)
         threshold = hardness.topk(at_least).values[-1].clamp(max=-math.log(.7))
@@ -45,7 +46,7 @@ def class_weights(
     mean = sum(share*weight for share, weight in zip(frequency, weights))
     return [weight/mean for weight in weights]
 
-# %% ../nbs/10_losses.ipynb #3d536a9e
+# %% ../nbs/10_losses.ipynb #2f8e1f3d
 _FROM_SMP = dict(
     dice=smp.losses.DiceLoss,
     jaccard=smp.losses.JaccardLoss,
@@ -54,15 +55,15 @@ _FROM_SMP = dict(
     tversky=smp.losses.TverskyLoss)
 
 class Loss(nn.Module):
-    """A weighted sum of losses: logits [B,19,H,W] and trainIds [B,H,W] (any integer type) to one number.
+    """A weighted sum of losses: logits [B,19,H,W] and trainIds [B,H,W] (of any integer type) to one number.
 
-    Dice, jaccard and lovasz are those of what is in the network at once: where a batch is split, over
-    processes or to fit into memory, each part has its own."""
+    Dice, jaccard and lovasz are those of what is in the network at once: where a batch is
+    split, over processes or to fit into memory, each part has its own."""
     def __init__(
         self,
         spec: str,                                # such as "ce+0.5*dice"
         smoothing: float = 0.,                    # label smoothing of ce and ohem, 0..1
-        class_weights: list[float] | None = None  # 19 numbers for ce and ohem; None: all alike
+        class_weights: list[float] | None = None  # 19 numbers, for ce and ohem; None: all alike
     ):
         super().__init__()
         self.factors = parse_loss(spec)
@@ -88,7 +89,7 @@ class Loss(nn.Module):
     def weight_of(self, target: torch.Tensor) -> torch.Tensor:
         """How much the mean over these pixels counts beside others.
 
-        It is their number, without void, weighted as cross-entropy is (which holds for the other terms of a sum, too)."""
+        It is their number, without void, weighted as cross-entropy is; so are the other terms of a sum."""
         return self.pixel_weights[target.long()].sum()
 
 # %% ../nbs/10_losses.ipynb #37ccf6ba

@@ -44,12 +44,12 @@ def normalization(
     scale = max(1, settings['input_range'][1])   # some want 0..255
     return tuple(v/scale for v in settings['mean']), tuple(v/scale for v in settings['std'])
 
-# %% ../nbs/09_model.ipynb #5c21b206
+# %% ../nbs/09_model.ipynb #8891bbbf
 def decoder_options(
     architecture: str,
     channels: int      # width of the decoder (of a Unet's last stage); 0: SMP's default
 ) -> dict:             # keywords for `smp.create_model`
-    "The width of a decoder, as its architecture calls it. Raises ValueError where it has none to set."
+    "A decoder's width, as its architecture calls it. Raises ValueError where it has none to set."
     if channels == 0:
         return {}
     if architecture in ('Unet', 'UnetPlusPlus', 'MAnet'):
@@ -65,7 +65,7 @@ def decoder_options(
         raise ValueError(f'decoder_channels: {architecture} has no width to set; leave it at 0')
     return dict.fromkeys(names[architecture], channels)
 
-# %% ../nbs/09_model.ipynb #7b03b011
+# %% ../nbs/09_model.ipynb #74d76cc8
 _FILES = ('.pth', '.pt', '.bin', '.safetensors')
 _DPT = ('encoder: DPT wants a vision transformer of timm for images of any size, '
         'with patches of 8, 16 or 32 pixels, such as tu-vit_base_patch16_224')
@@ -73,7 +73,7 @@ _DPT = ('encoder: DPT wants a vision transformer of timm for images of any size,
 def create_network(
     run: Run
 ) -> nn.Module:
-    "SMP's network of a run, with weights that have a name. Raises ValueError for what doesn't fit together."
+    "SMP's network of a run, with weights that have a name. Raises ValueError for what doesn't fit."
     weights = run.encoder_weights
     if weights == 'none' or Path(weights).suffix in _FILES:
         weights = None
@@ -96,19 +96,19 @@ def create_network(
         raise ValueError(f'{_DPT}; those of {run.encoder} have {model.encoder.output_stride}')
     return model
 
-# %% ../nbs/09_model.ipynb #34f44d8f
+# %% ../nbs/09_model.ipynb #0dd96ba0
 def load_encoder(
     encoder: nn.Module,
     path: Path           # .pth, .pt, .bin or .safetensors
 ):
-    "Load encoder weights from a file, which may hold a classifier, too. Raises ValueError where it lacks some."
+    "Load encoder weights from a file, which may hold more. Raises ValueError where it lacks some."
     state = timm.models.load_state_dict(str(path), weights_only=True)
     network = getattr(encoder, 'model', encoder)   # SMP wraps timm's
     load = nn.Module.load_state_dict               # some encoders have a stricter one of their own
     missing, _ = load(network, state, strict=False)
     if missing:
-        raise ValueError(f'{path} does not fit this encoder: it lacks {len(missing)} of its tensors, '
-                         f'first {missing[0]}')
+        raise ValueError(f'{path} does not fit this encoder: '
+                         f'it lacks {len(missing)} of its tensors, first {missing[0]}')
 
 # %% ../nbs/09_model.ipynb #6dc85b22
 def fused_attention(
@@ -138,24 +138,25 @@ def fuse_attention(
             module.forward = MethodType(fused_attention, module)
     return model
 
-# %% ../nbs/09_model.ipynb #42170dc8
+# %% ../nbs/09_model.ipynb #17042bc2
 def recompute_blocks(
     encoder: nn.Module  # is changed
 ):
     "Let transformer blocks recompute what the backward pass needs."
     for module in encoder.modules():
         is_block = 'Block' in type(module).__name__
-        has_batch_norm = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
+        batch_norm = nn.modules.batchnorm._BatchNorm
+        has_batch_norm = any(isinstance(m, batch_norm) for m in module.modules())
         if is_block and not has_batch_norm:
             module.forward = partial(checkpoint, module.forward, use_reentrant=False)
 
-# %% ../nbs/09_model.ipynb #8692686a
+# %% ../nbs/09_model.ipynb #9617eba7
 def build_model(
     run: Run     # architecture, encoder, encoder_weights, decoder_channels, recompute
 ) -> nn.Module:  # float [B,3,H,W] -> logits [B,19,H,W]
     """The network of a run; its .mean and .std are three numbers each, for RGB in 0..1.
 
-    Raises FileNotFoundError or OSError, with a remedy, when weights can't be had; ValueError when they don't fit."""
+    Raises OSError, with a remedy, when weights can't be had; ValueError when they don't fit."""
     path = Path(run.encoder_weights)
     from_file = path.suffix in _FILES
     if from_file and not path.exists():
@@ -166,8 +167,8 @@ def build_model(
     except OSError as error:
         raise OSError(
             f'the weights {run.encoder_weights!r} of encoder {run.encoder!r} could not be fetched '
-            f'({type(error).__name__}). Train from scratch with --encoder-weights none; or, on Kaggle, '
-            'switch the internet on, or attach the weights as a data set and pass the file: '
+            f'({type(error).__name__}). Train from scratch with --encoder-weights none; or, on '
+            'Kaggle, switch the internet on, or attach the weights as a data set and pass the file: '
             '--encoder-weights /kaggle/input/.../NAME.pth') from error
     if from_file:
         load_encoder(model.encoder, path)
@@ -214,7 +215,7 @@ def save_model(
         shutil.copymode(folder/'config.json', path)   # safetensors would let nobody else read it
     return folder
 
-# %% ../nbs/09_model.ipynb #73825233
+# %% ../nbs/09_model.ipynb #a0374bde
 def find_model(
     source: Path | str  # a run folder, its best/ folder, or the name of an SMP model on a hub
 ) -> Path | None:       # None: it is on a hub
@@ -223,7 +224,8 @@ def find_model(
     if not folder.exists():
         if str(source).count('/') == 1 and not folder.parent.is_dir():   # as in owner/model
             return None
-        raise FileNotFoundError(f'{source} does not exist; name a run, its best/ folder, or a model on a hub')
+        raise FileNotFoundError(f'{source} does not exist; '
+                                'name a run, its best/ folder, or a model on a hub')
     if (folder/'best').is_dir():
         folder = folder/'best'
     if not (folder/'config.json').exists():
@@ -231,24 +233,25 @@ def find_model(
                                 '(was the run validated once?)')
     return folder
 
-# %% ../nbs/09_model.ipynb #9f25dc05
+# %% ../nbs/09_model.ipynb #e17f5a0e
 def load_model(
     source: Path | str  # a run folder, its best/ folder, or the name of an SMP model on a hub
 ) -> nn.Module:         # in evaluation mode, with .mean and .std
     """Load a trained model, with no word about its encoder.
 
-    Raises FileNotFoundError where there is none, ValueError where it is damaged or predicts other classes."""
+    Raises FileNotFoundError for none, ValueError for a damaged one and for other classes."""
     folder = find_model(source)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):   # the hub's client says where it reads from
+        with contextlib.redirect_stdout(io.StringIO()):   # the hub's client says what it reads
             model = smp.from_pretrained(str(folder or source), encoder_weights=None)
     except (safetensors.SafetensorError, json.JSONDecodeError) as error:
-        raise ValueError(f'{folder or source} holds a damaged model ({error}); copy it again') from error
+        place = folder or source
+        raise ValueError(f'{place} holds a damaged model ({error}); copy it again') from error
     except OSError as error:
         if folder:
             raise
-        raise FileNotFoundError(f'{source}: no such folder, and no such model could be fetched from a hub '
-                                f'({type(error).__name__})') from error
+        raise FileNotFoundError(f'{source}: no such folder, and no such model could be fetched '
+                                f'from a hub ({type(error).__name__})') from error
     classes = classifier(model).out_channels
     if classes != N_CLASSES:
         raise ValueError(f'{source} predicts {classes} classes, not the {N_CLASSES} of Cityscapes')

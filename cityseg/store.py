@@ -65,7 +65,7 @@ def encode(
                        filters=[blosc2.Filter.BITSHUFFLE], filters_meta=[0])
     return blosc2.asarray(planes, chunks=chunks, blocks=blocks, cparams=compression).to_cframe()
 
-# %% ../nbs/06_store.ipynb #0f9d681f
+# %% ../nbs/06_store.ipynb #775d97ef
 class BlockFile:
     "A packed frame's file, open for reading parts of it."
     def __init__(self, path: Path):  # file with the bytes of `encode`
@@ -87,8 +87,13 @@ class BlockFile:
             remedy = 'delete it and pack again: only this frame is redone'
             raise DataError(self.path, 'is missing or damaged', remedy) from error
 
-    def read(self, planes: slice, y=0, x=0, h=None, w=None) -> np.ndarray:  # uint8 [planes,h,w]
-        "A rectangle of some planes, from row y and column x, h by w pixels; default: to the end."
+    def read(
+        self,
+        planes: slice,
+        y: int = 0, x: int = 0,                      # top and left, pixels
+        h: int | None = None, w: int | None = None   # pixels; None: to the end
+    ) -> np.ndarray:                                 # uint8 [planes,h,w]
+        "A rectangle of some planes."
         height, width = self.size
         bottom = height if h is None else min(y + h, height)
         right = width if w is None else min(x + w, width)
