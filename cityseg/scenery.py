@@ -290,7 +290,8 @@ def vehicle(
     away: bool,                 # seen from behind, or coming towards us?
 ) -> list:                      # of Thing
     "A vehicle and its license plate."
-    width, radius, wheels, bodies, colors = VEHICLES[kind]
+    width, radius, wheels = VEHICLES[kind][:3]
+    bodies, colors = VEHICLES[kind][3:]
     half = width/2
     end = 0 if away else bodies[0][0][2]         # what we see of it, metres from its rear
     corner = np.array((.08 - half, half - .38))  # where tyres and lamps begin
