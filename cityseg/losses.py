@@ -8,6 +8,7 @@ __all__ = ['FREQUENCY', 'Ohem', 'class_weights', 'Loss', 'build_loss']
 # %% ../nbs/10_losses.ipynb #55e07c58
 import math
 from functools import partial
+from functools import partial
 import segmentation_models_pytorch as smp
 import torch
 import torch.nn.functional as F
@@ -47,12 +48,15 @@ def class_weights(
     return [weight/mean for weight in weights]
 
 # %% ../nbs/10_losses.ipynb #2f8e1f3d
-_FROM_SMP = dict(
-    dice=smp.losses.DiceLoss,
-    jaccard=smp.losses.JaccardLoss,
-    lovasz=smp.losses.LovaszLoss,
-    focal=smp.losses.FocalLoss,
-    tversky=smp.losses.TverskyLoss)
+_KINDS = dict(
+    ce=nn.CrossEntropyLoss,
+    ohem=Ohem,
+    dice=partial(smp.losses.DiceLoss, 'multiclass'),
+    jaccard=partial(smp.losses.JaccardLoss, 'multiclass'),
+    lovasz=partial(smp.losses.LovaszLoss, 'multiclass'),
+    focal=partial(smp.losses.FocalLoss, 'multiclass'),
+    tversky=partial(smp.losses.TverskyLoss, 'multiclass'))
+_CROSS_ENTROPIES = ('ce', 'ohem')   # these take class weights and label smoothing
 
 class Loss(nn.Module):
     """A weighted sum of losses: logits [B,19,H,W] and trainIds [B,H,W] (of any integer type) to one number.
@@ -70,11 +74,8 @@ class Loss(nn.Module):
         weight = None if class_weights is None else torch.tensor(class_weights)
         self.terms = nn.ModuleDict()
         for name in self.factors:
-            if name in _FROM_SMP:
-                self.terms[name] = _FROM_SMP[name]('multiclass', ignore_index=VOID)
-            else:
-                kind = Ohem if name == 'ohem' else nn.CrossEntropyLoss
-                self.terms[name] = kind(weight=weight, ignore_index=VOID, label_smoothing=smoothing)
+            options = dict(weight=weight, label_smoothing=smoothing) if name in _CROSS_ENTROPIES else {}
+            self.terms[name] = _KINDS[name](ignore_index=VOID, **options)
         pixel_weights = torch.zeros(256)
         is_weighted = weight is not None and 'ce' in self.factors
         pixel_weights[:N_CLASSES] = weight if is_weighted else 1

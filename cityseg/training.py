@@ -336,7 +336,7 @@ def train(
             return finish(state, out, total, interrupted=False)
         criterion = build_loss(run).to(context.device)
         crops = CropDataset(train_frames, run)
-        preflight(state, criterion, crops, val_frames, out, budget)
+        preflight(state, criterion, crops, val_frames, out, budget)   # sets state.splits, times a validation
         model = context.parallel(torch.compile(state.model) if run.compile else state.model)
         loader = iter(training_loader(crops, total, state.iteration, context.rank, context.world))
         log = TrainLog(state, out, total)
@@ -351,8 +351,8 @@ def train(
                 batch = next_batch(loader, state, log, out)
                 rate = learning_rate(run, state.iteration, total)
                 set_learning_rate(state.optimizer, rate)
-                loss = accumulate_gradients(state, model, criterion, batch)   # forward, loss, backward
-                optimizer_step(state)                                         # clip, step, EMA
+                loss = accumulate_gradients(state, model, criterion, batch)  # forward, loss, backward
+                optimizer_step(state)                       # clip, step, EMA, state.iteration += 1
                 log.add(loss)
 
                 interrupted = context.any(stop.asked) and state.iteration < total
