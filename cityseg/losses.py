@@ -8,7 +8,6 @@ __all__ = ['FREQUENCY', 'Ohem', 'class_weights', 'Loss', 'build_loss']
 # %% ../nbs/10_losses.ipynb #55e07c58
 import math
 from functools import partial
-from functools import partial
 import segmentation_models_pytorch as smp
 import torch
 import torch.nn.functional as F
