@@ -189,7 +189,8 @@ def check(paths: list[Path]) -> list[str]:
     faults = [] if paths else list(sync_faults())
     for path in chosen:
         if path.suffix == '.ipynb':
-            faults += [f'{path}: {fault}' for fault in output_faults(path)]
+            name = path.resolve().relative_to(ROOT)
+            faults += [f'{name}: {fault}' for fault in output_faults(path)]
     return faults + style_faults(chosen)
 
 

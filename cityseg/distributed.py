@@ -21,7 +21,7 @@ import torch.distributed as dist
 from timm.layers import convert_sync_batchnorm
 from .core import amp_dtype, duration, logger, pick_device
 
-# %% ../nbs/15_distributed.ipynb #d4da4855
+# %% ../nbs/15_distributed.ipynb #e5899991
 class DistributedContext:
     "The device of this process, the number format, and the other processes."
     def __init__(self, amp: str = 'auto'):  # mixed precision: auto, fp16, bf16, no
@@ -55,10 +55,10 @@ class DistributedContext:
 
     def sum(self, value: float | torch.Tensor) -> torch.Tensor:
         "A number or tensor, summed over all processes."
-        value = torch.as_tensor(value, device=self.device)
+        total = torch.as_tensor(value, device=self.device).clone()
         if self.world > 1:
-            dist.all_reduce(value)
-        return value
+            dist.all_reduce(total)
+        return total
 
     def any(self, flag: bool) -> bool:
         "Is it so in any process?"

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['inspect_html', 'Prefetcher', 'build_controls', 'arrange', 'Inspector']
 
-# %% ../nbs/24_inspector.ipynb #ddaa7c2e
+# %% ../nbs/24_inspector.ipynb #7822fc1b
 import base64
 import html
 import json
@@ -22,10 +22,10 @@ import numpy as np
 from tqdm.auto import tqdm
 from .core import atomic_write, prefetch
 from .frame import Frame
-from .frame_result import ANY_CLASS, CONFIDENCE_COLORS, FrameResult, PredictionSource, Predictions
-from .frame_result import RUN_NAMES, SORTS, VIEWS, WITH_NOTE, available_views, collect_errors, draw_view
-from .frame_result import find_results, notes_path, read_notes, read_result, sort_number, sort_results
-from .frame_result import write_note, zoom_in
+from .frame_result import ANY_CLASS, CONFIDENCE_COLORS, RUN_NAMES, SORTS, VIEWS, WITH_NOTE
+from .frame_result import FrameResult, PredictionSource, Predictions, available_views, collect_errors
+from .frame_result import draw_view, find_results, notes_path, read_notes, read_result, sort_number
+from .frame_result import sort_results, write_note, zoom_in
 from .labels import CLASSES
 from .visualization import data_uri, jpeg
 
@@ -309,7 +309,7 @@ def _with_parts(widget):
         yield widget.style
     yield widget
 
-# %% ../nbs/24_inspector.ipynb #df76d72f
+# %% ../nbs/24_inspector.ipynb #ee758bf5
 class Inspector(widgets.VBox):
     "Frames, their ground truth and predictions, in a live notebook."
     def __init__(self,
@@ -377,8 +377,8 @@ class Inspector(widgets.VBox):
         c = self.controls
         self.updating = True
         try:
-            faded = c.view.value in ('overlay', 'confidence', 'two runs')
-            if change and change.owner is c.opacity and not faded:
+            uses_opacity = c.view.value in ('overlay', 'confidence', 'two runs')
+            if change and change.owner is c.opacity and not uses_opacity:
                 c.view.value = 'overlay'   # who moves the opacity wants to see it
             if c.sort.value != 'name' or c.contains.value >= 0:
                 self.score()

@@ -7,7 +7,7 @@ __all__ = ['PACKAGE', 'PROJECT', 'METADATA', 'PLACEHOLDER', 'SHAPES', 'build_whe
            'absent_from_image', 'make_wheels', 'kernel_folder', 'build_kernel', 'kaggle_user', 'push_kernel',
            'push_wheels', 'kernel_status', 'follow_kernel', 'kernel_logs', 'fetch_kernel']
 
-# %% ../nbs/26_kernels.ipynb #545145a3
+# %% ../nbs/26_kernels.ipynb #69116938
 import base64
 import io
 import json
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 import cityseg
@@ -381,7 +382,7 @@ def push_wheels(
         raise RuntimeError(f'Kaggle did not take the wheels: {_with_advice(said)}')
     return address[1]
 
-# %% ../nbs/26_kernels.ipynb #98f4f442
+# %% ../nbs/26_kernels.ipynb #4ff79223
 def kernel_status(
     name: str | Path  # owner/slug, or a name in kaggle/
 ) -> tuple[str, str]: # state (queued, running, complete, error, ...), and the server's message
@@ -427,7 +428,7 @@ def kernel_logs(
     "What a kernel's latest session printed."
     id = _kernel_id(name)
     if follow:
-        return _kaggle('kernels', 'logs', id, '--follow', show=print)
+        return _kaggle('kernels', 'logs', id, '--follow', show=partial(print, flush=True))
     text = _kaggle('kernels', 'logs', id)
     try:
         return ''.join(event['data'] for event in json.loads(text))

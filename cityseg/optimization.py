@@ -74,7 +74,7 @@ def set_learning_rate(
     for group in optimizer.param_groups:
         group['lr'] = rate*group['rate']
 
-# %% ../nbs/17_optimization.ipynb #84d4af61
+# %% ../nbs/17_optimization.ipynb #92984b38
 class TrainState:
     "Everything that changes in training: weights, their average, optimizer, iteration, best mean IoU."
     def __init__(self,
@@ -134,6 +134,8 @@ class TrainState:
             model.load_state_dict(content[weights])
             model.mean, model.std = content['mean'], content['std']
         self.optimizer.load_state_dict(content['optimizer'])
+        for group in self.optimizer.param_groups:
+            group['fused'] = self.context.device.type == 'cuda'   # it may go on on another device
         if content['scaler']:
             self.scaler.load_state_dict(content['scaler'])
 
@@ -214,14 +216,14 @@ def seed_dropout(
     "Let dropout draw what it always draws in this iteration and process; so no random state is kept."
     torch.manual_seed((state.run.seed*10**9 + state.iteration*1000 + state.context.rank) % 2**63)
 
-# %% ../nbs/17_optimization.ipynb #62fe65d0
+# %% ../nbs/17_optimization.ipynb #78090dde
 def optimizer_step(
     state: TrainState  # with gradients
 ):
     "Unscale, clip, step, average the weights. Raises FloatingPointError after 50 bad steps in a row."
     run, scaler = state.run, state.scaler
     scaler.unscale_(state.optimizer)
-    limit = run.clip or torch.finfo(torch.float32).max   # in any case: an infinite norm makes gradients 0
+    limit = run.clip or torch.finfo(torch.float32).max   # finite gradients may have an infinite norm
     norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), limit)
     if scaler.is_enabled() or norm.isfinite():           # a scaler looks on the GPU itself
         scaler.step(state.optimizer)

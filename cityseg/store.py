@@ -6,7 +6,7 @@
 __all__ = ['PHOTO', 'LABEL', 'LABEL_IDS', 'INSTANCE_IDS', 'MANIFEST', 'FORMAT', 'encode', 'BlockFile', 'PackedFrame', 'is_store',
            'Store', 'missing', 'disk_needed', 'pack', 'verify', 'cache_folder', 'cached_store', 'cache_frames']
 
-# %% ../nbs/06_store.ipynb #ca1fdf00
+# %% ../nbs/06_store.ipynb #a0fcbb66
 import base64
 import errno
 import json
@@ -26,7 +26,7 @@ from tqdm.auto import tqdm
 from .config import Run
 from .core import DataError, Fault, atomic_write, detect_environment, folder_lock, logger
 from .frame import Frame, PairFrame, class_points
-from .labels import N_CLASSES, VOID, to_label_ids
+from .labels import N_CLASSES, to_label_ids
 
 # %% ../nbs/06_store.ipynb #5da7a35a
 PHOTO = slice(0, 3)          # planes of a file: red minus green, green, blue minus green

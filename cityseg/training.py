@@ -62,7 +62,7 @@ def draw_panel(
     same_size = [row for row in rows if row.shape == rows[0].shape]
     return np.concatenate(same_size) if same_size else None
 
-# %% ../nbs/19_training.ipynb #8268d105
+# %% ../nbs/19_training.ipynb #5aa4ead7
 def validate(
     model: torch.nn.Module,      # what is evaluated
     val_frames: list[Frame],     # labelled
@@ -70,7 +70,7 @@ def validate(
     workers: int = 0,            # threads that read ahead
     shown: int = 3               # frames in a panel
 ) -> tuple[Confusion, dict]:     # over all processes; 'first', 'best', 'worst' -> RGB uint8 [H,W,3] or None
-    "Confusion of whole frames, and panels of some: the first, the best and the worst ones."
+    "Confusion of whole frames, and panels of this process's first, best and worst ones."
     predict, total = Predictor(model, context.device, context.amp), Confusion()
     mine = val_frames[context.rank::context.world]
     first, ranked = [], []
@@ -85,11 +85,11 @@ def validate(
             first.append(validated)
         if np.isfinite(confusion.miou):
             ranked = sorted([*ranked, validated], key=lambda v: (v.miou, v.name))
-            del ranked[shown:-shown]   # neither among the worst nor among the best
+            if len(ranked) > 2*shown:
+                del ranked[shown]   # neither among the worst nor among the best
     total.counts = context.sum(total.counts.to(context.device)).cpu()
     panels = dict(first=first, worst=ranked[:shown], best=ranked[:-1 - shown:-1])
-    drawn = {name: draw_panel(validated) for name, validated in panels.items()}
-    return total, context.gather(drawn)[0]
+    return total, {name: draw_panel(validated) for name, validated in panels.items()}
 
 # %% ../nbs/19_training.ipynb #580322c9
 def total_iterations(
@@ -317,7 +317,7 @@ def finish(
     row = rows[-1] if rows else {}
     return {**row, 'interrupted': True} if interrupted else row
 
-# %% ../nbs/19_training.ipynb #bf28a165
+# %% ../nbs/19_training.ipynb #9d0a97b2
 def train(
     run: Run,              # the experiment
     data: Path | Root,     # a data set or a store
@@ -331,14 +331,16 @@ def train(
         check_device(context)   # before minutes are spent on packing
         train_frames, val_frames = cache_frames(run, frames(data, 'train'), frames(data, 'val'))
         state = open_run(run, context, out, resume, train_frames, val_frames)
-        total, interrupted = total_iterations(run, len(train_frames)), False
+        total = total_iterations(run, len(train_frames))
         if state.validated == total:
-            return finish(state, out, total, interrupted)
-        criterion, crops = build_loss(run).to(context.device), CropDataset(train_frames, run)
+            return finish(state, out, total, interrupted=False)
+        criterion = build_loss(run).to(context.device)
+        crops = CropDataset(train_frames, run)
         preflight(state, criterion, crops, val_frames, out, budget)
         model = context.parallel(torch.compile(state.model) if run.compile else state.model)
         loader = iter(training_loader(crops, total, state.iteration, context.rank, context.world))
-        log, told = TrainLog(state, out, total), False
+        log = TrainLog(state, out, total)
+        interrupted = told = False
 
         with StopRequest() as stop, log.bar:
             if state.validated < state.iteration and validation_due(state, total):   # it was cut short
@@ -402,7 +404,7 @@ def train_worker(
     "`train` with plain values, as `launch` starts it in each process."
     train(Run.from_dict(run), Path(data), Path(out), resume)
 
-# %% ../nbs/19_training.ipynb #bf5e322d
+# %% ../nbs/19_training.ipynb #38a3861b
 def _follow(workers, out, total):
     "Show a training in other processes until it ends: a bar, curves; was it asked to stop?"
     live = LiveRun(out)
@@ -443,8 +445,8 @@ def launch(
     if not interrupted or row.get('iteration', 0) == total:
         return row
     if workers.process.returncode:
-        has_checkpoint = (out/'last.pt').exists()
-        resume = 'go on from the last checkpoint with --resume'
-        remedy = resume if has_checkpoint else 'there is no checkpoint yet'
+        remedy = 'there is no checkpoint yet'
+        if (out/'last.pt').exists():
+            remedy = 'go on from the last checkpoint with --resume'
         logger.warning(f'the processes ended before they were ready to stop; {remedy}')
     return {**row, 'interrupted': True}

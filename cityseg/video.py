@@ -9,7 +9,6 @@ __all__ = ['VIEWS', 'Film', 'folder_frames', 'spread', 'Shot', 'SmoothPredictor'
 import math
 import os
 import re
-import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial

@@ -300,7 +300,9 @@ def _compare(image, label, pred, titles, ncols, palette):
     "Image, ground truth, prediction and errors, each shrunk first; their titles; the mean IoU."
     same_size(image=image, label=label, pred=pred)
     confusion = Confusion().update(pred, label)
-    image, label, pred = (_fit(array, ncols) for array in (image, label, pred))
+    image = _fit(image, ncols)
+    label = _fit(label, ncols)
+    pred = _fit(pred, ncols)
     panels = [image, label, pred, error_map(pred, label, image, palette)]
     prediction = f'prediction: mean IoU {confusion.miou:.3f}'
     errors = f'errors: {1 - confusion.accuracy:.1%} of the pixels'

@@ -9,6 +9,7 @@ def introduce(name: str):
     "Say who is there; the second process fails."
     context = DistributedContext()
     logger.warning(f'{context.rank} of {context.gather(context.rank)}: {name}')
+    context.gather('said')   # a process that fails ends the others
     if context.rank == 1:
         raise ValueError('nobody is at home')
 
