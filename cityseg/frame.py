@@ -92,6 +92,8 @@ def _png_header(data):
     width, height = int.from_bytes(data[16:20], 'big'), int.from_bytes(data[20:24], 'big')
     return PngHeader(height, width, data[24], data[25])
 
+_DECODE_ERRORS = (cv2.error, ValueError, MemoryError, *([imagecodecs.PngError] if imagecodecs else []))
+
 def read_rgb(
     path: Path    # PNG or JPEG file, or a `Member` of a zip
 ) -> np.ndarray:  # RGB uint8 [H,W,3]
@@ -102,7 +104,7 @@ def read_rgb(
         if imagecodecs and plain:
             return imagecodecs.png_decode(data)
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except (cv2.error, RuntimeError, ValueError, MemoryError):   # of absurd size, or less than it says
+    except _DECODE_ERRORS:   # of absurd size, or less than it says
         image = None
     if image is None:
         raise DataError(path, 'cannot be decoded', 'unpack, download or write it again')

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['CORNERS', 'WEATHERS', 'TOWNS', 'WALLS', 'NEAR', 'FAR', 'EYE', 'FOCAL', 'HORIZON', 'GROUND', 'GLASS', 'DARK', 'METAL',
-           'WHITE', 'RED', 'BLUE', 'AMBER', 'LAMP', 'CAR', 'CAB', 'LOAD', 'BUS', 'TRAIN', 'VEHICLES', 'SKIN', 'TILES',
-           'STONES', 'WOODS', 'LIGHTS', 'SIGNS', 'rectangle', 'limb', 'disc', 'Thing', 'Look', 'look_of', 'Drawing',
+           'WHITE', 'RED', 'BLUE', 'AMBER', 'LAMP', 'SKIN', 'TILES', 'STONES', 'WOODS', 'CAR', 'CAB', 'LOAD', 'BUS',
+           'TRAIN', 'VEHICLES', 'LIGHTS', 'SIGNS', 'rectangle', 'limb', 'disc', 'Thing', 'Look', 'look_of', 'Drawing',
            'photograph', 'vehicle', 'person', 'two_wheeler', 'tree', 'building', 'barrier', 'post']
 
 # %% ../nbs/03_scenery.ipynb #5f2a9a83
@@ -158,7 +158,7 @@ def _shade(polygons, colors, look):
     haze = 1 - np.exp(-np.maximum(corner[:, 2:] - 5, 0)/look.haze)
     return (lit + (look.horizon - lit)*haze).clip(0, 255)
 
-# %% ../nbs/03_scenery.ipynb #15b802da
+# %% ../nbs/03_scenery.ipynb #4a244af0
 class Drawing:
     "A frame and its ground truth."
     def __init__(self, image: np.ndarray, background: str):
@@ -168,7 +168,6 @@ class Drawing:
         self.instance_ids = np.zeros((h, w), np.uint16)  # labelId*1000 + number, or the labelId
         self.polygons = dict(imgHeight=h, imgWidth=w, objects=[])
         self.counts = Counter()                          # instances of each label
-        # the background is the label of what nothing else is painted on
         self.add(background, [np.array([(0, 0), (w - 1, 0), (w - 1, h - 1), (0, h - 1)])])
 
     def add(self, label: str, outlines: list):
@@ -251,10 +250,15 @@ def photograph(
     drawing.image = (image*light[..., None] + 2.5*noise).clip(0, 255).astype(np.uint8)
     return drawing
 
-# %% ../nbs/03_scenery.ipynb #a848da97
+# %% ../nbs/03_scenery.ipynb #229bd0c9
 GLASS, DARK, METAL, WHITE = np.array([(52, 66, 80), (26, 26, 30), (118, 121, 125), (246, 246, 242)])
 RED, BLUE, AMBER, LAMP = np.array([(200, 36, 40), (28, 84, 180), (300, 200, 50), (340, 330, 290)])
+SKIN = np.array((228, 184, 152))
+TILES = [(150, 78, 58), (120, 66, 56), (96, 92, 96), (134, 92, 70)]
+STONES = [(168, 152, 130), (150, 84, 68), (148, 148, 146), (190, 178, 150)]
+WOODS = [(130, 94, 62), (58, 74, 66), (232, 230, 222), (70, 72, 78)]
 
+# %% ../nbs/03_scenery.ipynb #d453539b
 # Bodies: edges from below as height, rear end, front end (m), and what is above the edge
 CAR = [(.3, 0, 4.3, 'paint'), (.88, .06, 4.15, 'paint'), (.9, .15, 3.2, 'glass'),
        (1.4, .8, 2.4, 'paint'), (1.48, .9, 2.3, 'paint'), (1.5, 1.6, 1.6, '')]
@@ -312,9 +316,7 @@ def vehicle(
     plate.add(rectangle((-.26, .26), (.45, .57), end), WHITE)
     return [thing, plate]
 
-# %% ../nbs/03_scenery.ipynb #f9718e20
-SKIN = np.array((228, 184, 152))
-
+# %% ../nbs/03_scenery.ipynb #6abb8889
 def person(
     rng: Generator,
     x: float, z: float,     # place, metres
@@ -409,9 +411,7 @@ def tree(
     thing.add(ragged + np.stack([x, y], -1)[:, None], leaf*tone[:, None])
     return thing
 
-# %% ../nbs/03_scenery.ipynb #e66770ef
-TILES = [(150, 78, 58), (120, 66, 56), (96, 92, 96), (134, 92, 70)]
-
+# %% ../nbs/03_scenery.ipynb #4a6df5b1
 def building(
     rng: Generator, look: Look,
     x: float, z: float,  # place of the nearer end of its front, metres
@@ -438,10 +438,7 @@ def building(
     house.add(rectangle(0, (y, y + 1.65), (z - .04, z + .04)), wall*1.16)
     return house
 
-# %% ../nbs/03_scenery.ipynb #9312530d
-STONES = [(168, 152, 130), (150, 84, 68), (148, 148, 146), (190, 178, 150)]
-WOODS = [(130, 94, 62), (58, 74, 66), (232, 230, 222), (70, 72, 78)]
-
+# %% ../nbs/03_scenery.ipynb #f37460e2
 def barrier(
     rng: Generator, kind: str,  # wall or fence
     x: float, z: float,         # place of its nearer end, metres
@@ -458,10 +455,9 @@ def barrier(
         thing.add(rectangle(0, (0, height), (0, length)), color*.8)
         thing.add(rectangle(0, (y, y + .31), (start, start + .83)), shades)
     else:
-        rails = np.array((.3, height - .4))
         pickets = np.arange(0, length, .32)
         thing.add(rectangle(0, (0, height), (0, length)))  # labelled with what shows through
-        thing.add(rectangle(0, (rails, rails + .12), (0, length)), color*.8)
+        thing.add(rectangle(0, (height - .4, height - .28), (0, length)), color*.8)
         thing.add(rectangle(0, (.05, height), (pickets, pickets + .16)), color)
     return thing
 
