@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['GRID', 'MEAN_COLOR', 'Side', 'Crop', 'draw_side', 'draw_crop', 'pad_to_crop', 'crop_and_resize', 'nearest_pixels',
            'crop_and_resize_label', 'color_matrix', 'add_noise', 'photometric', 'add_fog', 'weather_transform',
-           'plan_epoch', 'SamplingPlan', 'is_filled_by_one_class', 'CropDataset', 'worker_init_fn', 'ErrorsAsSamples',
-           'collate', 'CropLoader', 'training_loader', 'frame_loader', 'to_device']
+           'plan_epoch', 'SamplingPlan', 'is_filled_by_one_class', 'CropDataset', 'worker_init_fn', 'SharedBatches',
+           'as_is', 'CropBatches', 'training_loader', 'frame_loader', 'to_device']
 
-# %% ../nbs/08_dataset.ipynb #d55e0daf
+# %% ../nbs/08_dataset.ipynb #39424ee8
 import os
 from collections.abc import Iterator
 from fractions import Fraction
@@ -18,7 +18,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 from .config import Run
 from .core import DataError, did_you_mean, prefetch
 from .frame import Frame
@@ -359,44 +359,78 @@ def worker_init_fn(
         os.setpgrp()
     np.empty(30 << 20, np.uint8)   # once that is freed, glibc keeps a sample's memory for the next
 
-# %% ../nbs/08_dataset.ipynb #c9f05bef
-class ErrorsAsSamples(Dataset):
-    "A data set that gives a `DataError` instead of raising it."
+# %% ../nbs/08_dataset.ipynb #f685d7bb
+class SharedBatches(Dataset):
+    "Places for batches in memory that the workers and the main process share."
     def __init__(
         self,
-        dataset: Dataset
+        dataset: CropDataset,
+        places: int,
+        batch_size: int
     ):
         self.dataset = dataset
+        height, width = dataset.run.crop_size
+        self.images = torch.empty((places, batch_size, height, width, 3), dtype=torch.uint8).share_memory_()
+        self.labels = torch.empty((places, batch_size, height, width), dtype=torch.uint8).share_memory_()
 
-    def __getitem__(self, k):
+    def __getitems__(self, batch: np.ndarray) -> int | DataError:
+        "Fill a place with samples; `batch` is its number, then theirs."
+        place, *numbers = batch
         try:
-            return self.dataset[k]
+            for i, k in enumerate(numbers):
+                image, label = self.dataset[k]
+                self.images[place, i] = torch.from_numpy(image)
+                self.labels[place, i] = torch.from_numpy(label)
         except DataError as error:
             return error
+        return int(place)
 
-def collate(
-    samples: list
-) -> list | DataError:  # of tensors
-    "A batch of samples; or the first error among them."
-    errors = [sample for sample in samples if isinstance(sample, DataError)]
-    return errors[0] if errors else default_collate(samples)
+    def copy(self, place: int) -> tuple[torch.Tensor, torch.Tensor]:
+        "The batch of a place, in memory of its own."
+        images, labels = self.images[place], self.labels[place]
+        if torch.cuda.is_available():   # pinned: then `to(device, non_blocking=True)` doesn't wait
+            return images.pin_memory(), labels.pin_memory()
+        return images.clone(), labels.clone()
 
-# %% ../nbs/08_dataset.ipynb #45d83d8c
-class CropLoader(DataLoader):
-    "A `DataLoader` whose errors are for a person."
+# %% ../nbs/08_dataset.ipynb #aff600ab
+def as_is(batch: object) -> object:
+    "What was read."
+    return batch
+
+class CropBatches(IterableDataset):
+    "Batches of a `CropDataset`, read ahead by the run's workers."
+    def __init__(
+        self,
+        dataset: CropDataset,
+        numbers: np.ndarray    # of samples, int [batches,b]
+    ):
+        self.dataset = dataset
+        self.numbers = numbers
+
+    def __len__(self):
+        return len(self.numbers)
+
     def __iter__(self) -> Iterator:
+        workers = self.dataset.run.workers
+        ahead = 3   # batches for each worker
+        places = workers*ahead + 1
+        shared = SharedBatches(self.dataset, places, self.numbers.shape[1])
+        batches = np.column_stack([np.arange(len(self)) % places, self.numbers])
+        reading = DataLoader(shared, batch_sampler=batches, num_workers=workers, collate_fn=as_is,
+                             prefetch_factor=ahead if workers else None, worker_init_fn=worker_init_fn,
+                             generator=torch.Generator())   # its own: dropout draws from torch's
         try:
-            for batch in super().__iter__():
-                if isinstance(batch, DataError):
-                    raise batch
-                yield batch
-        except (RuntimeError, ConnectionError, EOFError) as error:
-            if isinstance(error, RuntimeError) and 'DataLoader worker (pid' not in str(error):
+            for place in reading:
+                if isinstance(place, DataError):
+                    raise place
+                yield shared.copy(place)
+        except RuntimeError as error:
+            if 'DataLoader worker (pid' not in str(error):
                 raise
             raise RuntimeError('a process that reads crops was killed (out of memory?): '
                                'go on with --resume, with fewer --workers') from error
 
-# %% ../nbs/08_dataset.ipynb #f9dee7b4
+# %% ../nbs/08_dataset.ipynb #dcadb3a6
 def training_loader(
     dataset: CropDataset,
     iterations: int,      # where the run ends
@@ -415,15 +449,8 @@ def training_loader(
                          f'{run.accumulate} micro-batches; nearest: {nearest}')
     numbers = np.arange(start*run.batch_size, iterations*run.batch_size)
     numbers = numbers.reshape(-1, world, run.batch_size//world)[:, rank]
-    return CropLoader(
-        ErrorsAsSamples(dataset),
-        batch_sampler=numbers.reshape(-1, run.batch_size//shares),
-        num_workers=run.workers,
-        prefetch_factor=3 if run.workers else None,
-        collate_fn=collate,
-        worker_init_fn=worker_init_fn,
-        pin_memory=torch.cuda.is_available(),  # then `to(device, non_blocking=True)` doesn't wait
-        generator=torch.Generator())           # its own: dropout draws from torch's
+    batches = CropBatches(dataset, numbers.reshape(-1, run.batch_size//shares))
+    return DataLoader(batches, batch_size=None, collate_fn=as_is, generator=torch.Generator())
 
 # %% ../nbs/08_dataset.ipynb #43774cc4
 def frame_loader(
