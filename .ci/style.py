@@ -16,7 +16,8 @@ NOTEBOOKS = [p for p in sorted((ROOT/'nbs').rglob('*.ipynb')) if '.ipynb_checkpo
 
 COLUMNS = 110
 MODULE_LINES = 500
-FUNCTION_LINES = 60  # with its signature, whose arguments stand in a line each
+FUNCTION_LINES = 45  # with its signature, whose arguments stand in a line each
+LOOP_LINES = 60  # of `train`, which shows the whole loop on one screen
 SHORT_METHOD_LINES = 10  # a method shorter than that may go without a docstring
 COMPREHENSIONS = ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp
 FUNCTIONS = ast.FunctionDef, ast.AsyncFunctionDef
@@ -105,8 +106,9 @@ def signature_faults(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, FUNCTIONS):
             length = node.end_lineno - node.lineno + 1
-            if length > FUNCTION_LINES:
-                yield f'{node.lineno}: {node.name} has {length} lines; at most {FUNCTION_LINES}'
+            most = LOOP_LINES if node.name == 'train' else FUNCTION_LINES
+            if length > most:
+                yield f'{node.lineno}: {node.name} has {length} lines; at most {most}'
 
 
 def imported_names(tree: ast.Module) -> Iterator[tuple]:
