@@ -95,7 +95,8 @@ class ProgressHandler(logging.Handler):
         in_notebook = 'ipykernel' in sys.modules
         try:
             text = printable(self.format(record))
-            tqdm.write(text, file=sys.stdout if in_notebook else sys.stderr)
+            # in one piece: processes that share a pipe would write into each other's lines
+            tqdm.write(f'{text}\n', sys.stdout if in_notebook else sys.stderr, end='')
         except Exception:
             pass   # nobody is there any more to listen (a closed pipe): no reason to stop the work
 

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 from .config import Run
-from .core import atomic_write
+from .core import atomic_write, is_out_of_memory
 from .labels import N_CLASSES
 
 # %% ../nbs/09_model.ipynb #329c52a8
@@ -52,6 +52,9 @@ def decoder_options(
     "A decoder's width, as its architecture calls it. Raises ValueError where it has none to set."
     if channels == 0:
         return {}
+    if architecture == 'FPN' and channels % 32:   # its group norm has 32 groups
+        nearest = max(32, round(channels/32)*32)
+        raise ValueError(f'decoder_channels: {channels} for FPN should be a multiple of 32; nearest: {nearest}')
     if architecture in ('Unet', 'UnetPlusPlus', 'MAnet'):
         return dict(decoder_channels=[16*channels, 8*channels, 4*channels, 2*channels, channels])
     if architecture in ('PAN', 'DeepLabV3', 'DeepLabV3Plus', 'UPerNet'):
@@ -69,6 +72,16 @@ def decoder_options(
 _FILES = ('.pth', '.pt', '.bin', '.safetensors')
 _DPT = ('encoder: DPT wants a vision transformer of timm for images of any size, '
         'with patches of 8, 16 or 32 pixels, such as tu-vit_base_patch16_224')
+
+def _misfit(run, error):
+    "What to raise where a network can't be made or run because of that error."
+    if is_out_of_memory(error):
+        return RuntimeError('the network does not fit into memory: try a lighter --encoder, or fewer '
+                            f'--decoder-channels ({str(error)[:200]})')
+    if run.architecture == 'DPT':
+        return ValueError(f'{_DPT}; {run.encoder} is none')
+    return ValueError(f'encoder: {run.encoder} does not go with {run.architecture} and images of any size '
+                      f'({error}); try resnet50, mit_b2 or tu-convnext_tiny')
 
 def create_network(
     run: Run
@@ -88,13 +101,16 @@ def create_network(
                                  classes=N_CLASSES, **options)
     except KeyError as error:
         raise ValueError(f'encoder weights: {error.args[0]}; or none, or a file') from None
-    except (TypeError, ValueError) as error:
-        if is_dpt:
-            raise ValueError(f'{_DPT}; {run.encoder} is none') from error
-        raise
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise _misfit(run, error) from error
     if is_dpt and 32 % model.encoder.output_stride:
         raise ValueError(f'{_DPT}; those of {run.encoder} have {model.encoder.output_stride}')
-    return model
+    try:
+        with torch.no_grad():
+            model.eval()(torch.zeros(1, 3, 128, 128))
+    except (AssertionError, RuntimeError) as error:   # some encoders take images of one size only
+        raise _misfit(run, error) from error
+    return model.train()
 
 # %% ../nbs/09_model.ipynb #0dd96ba0
 def load_encoder(
