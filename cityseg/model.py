@@ -54,7 +54,8 @@ def decoder_options(
         return {}
     if architecture == 'FPN' and channels % 32:   # its group norm has 32 groups
         nearest = max(32, round(channels/32)*32)
-        raise ValueError(f'decoder_channels: {channels} for FPN should be a multiple of 32; nearest: {nearest}')
+        raise ValueError(f'decoder_channels: {channels} for FPN should be a multiple of 32; '
+                         f'nearest: {nearest}')
     if architecture in ('Unet', 'UnetPlusPlus', 'MAnet'):
         return dict(decoder_channels=[16*channels, 8*channels, 4*channels, 2*channels, channels])
     if architecture in ('PAN', 'DeepLabV3', 'DeepLabV3Plus', 'UPerNet'):

@@ -85,7 +85,8 @@ def check_same_data(
 # %% ../nbs/14_runs.ipynb #f308adb4
 @contextmanager
 def tolerate_full_disk(
-    what: str  # what is being written
+    what: str,           # what is being written
+    missing: set = None  # learns what could not be written; forgets it when it could later
 ) -> Iterator[None]:
     "Turn an error of the disk into a warning."
     try:
@@ -95,6 +96,11 @@ def tolerate_full_disk(
             raise
         logger.warning(f'{what} could not be written ({error}); what was there before is kept, and the '
                        'training goes on. Free some space on the disk.')
+        if missing is not None:
+            missing.add(what)
+        return
+    if missing is not None:
+        missing.discard(what)
 
 # %% ../nbs/14_runs.ipynb #5fefced5
 def read_history(
@@ -135,9 +141,11 @@ class History:
         out: Path,
         iteration: int = 0,              # iterations done before; rows of later ones go
         validated: int = None,           # of them validated; later validations are done again. None: all
-        device: 'torch.device' = None    # for machine.json
+        device: 'torch.device' = None,   # for machine.json
+        missing: set = None              # learns what could not be written
     ):
         self.out = out
+        self.missing = missing
         validated = iteration if validated is None else validated
         kept = [r for r in read_history(out) if r['iteration'] <= (validated if 'miou' in r else iteration)]
         with atomic_write(out/'history.jsonl') as temporary:
@@ -153,7 +161,7 @@ class History:
 
     def log(self, row: dict):
         "Add a row; what is a number is a curve in TensorBoard."
-        with tolerate_full_disk('history.jsonl'), (self.out/'history.jsonl').open('a') as file:
+        with tolerate_full_disk('history.jsonl', self.missing), (self.out/'history.jsonl').open('a') as file:
             file.write(json.dumps(row) + '\n')
         curves = {k: v for k, v in row.items() if isinstance(v, (int, float)) and k != 'iteration'}
         curves |= {f'iou/{name}': v for name, v in row.get('iou', {}).items()}
