@@ -224,7 +224,10 @@ def folder_lock(
 ) -> Iterator[None]:
     "Be the only process at work in a folder. Raises `DataError` when another one is after so many seconds."
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise DataError(folder, 'is a file, or lies in one', 'name a folder, which is made') from error
     lock = FileLock(folder/'.lock')
     try:
         if seconds < 0:

@@ -33,8 +33,6 @@ def check_folder(
     resume: bool  # is to go on from its last.pt
 ):
     "Raises FileExistsError where results would be replaced, ValueError for those of another run."
-    if out.exists() and not out.is_dir():
-        raise FileExistsError(f'{out} is a file: name a folder, which is made')
     if (out/'last.pt').exists():
         if not resume:
             raise FileExistsError(f'{out} already holds a training: go on with it by --resume (resume=True), '
@@ -46,8 +44,8 @@ def check_folder(
                               'would replace them: choose another folder, or put last.pt back and --resume')
     elif read_history(out):
         if not resume:
-            raise FileExistsError(f'{out} already holds a training, which has no checkpoint yet: begin it anew '
-                                  'by --resume (resume=True), or choose another folder')
+            raise FileExistsError(f'{out} already holds a training, which has no checkpoint yet: begin it '
+                                  'anew by --resume (resume=True), or choose another folder')
         logger.warning(f'{out} holds no last.pt to go on from: the training begins anew')
 
 def is_shared(
@@ -147,8 +145,8 @@ def _fits(state, criterion, images, labels, splits):
             return False
         height, width = images.shape[1:3]
         raise RuntimeError(f'{state.run.architecture} can\'t learn from {len(x)} crops of '
-                           f'{height}x{width} at a time ({error}): try a larger --crop-size or --batch-size, or a smaller '
-                           '--accumulate') from error
+                           f'{height}x{width} at a time ({error}): try a larger --crop-size or '
+                           '--batch-size, or a smaller --accumulate') from error
     return True
 
 def splits_that_fit(
