@@ -175,7 +175,7 @@ def image_size(
     height, width, orientation = _size_and_orientation(path, path)
     return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
 
-# %% ../nbs/05_frame.ipynb #7d195c98
+# %% ../nbs/05_frame.ipynb #6e297425
 INSTANCES = 33_999  # the highest instanceId: it is the labelId alone, or 1000 times the labelId plus a number
 
 def _content(png, wanted):
@@ -195,14 +195,14 @@ def _decode_ids(data, height, width, bits, mode):
         return np.array(Image.open(io.BytesIO(data)))
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
 
-def _ids_of_palette(path, indices, palette, optimised):
-    "The ids of a palette PNG; `palette`: RGB uint8 [n,3]. Raises DataError where its indices are no ids."
+def _ids_of_palette(path, indices, palette, greys):
+    "The ids of a palette PNG, RGB uint8 [n,3]. Raises DataError where its indices are none (`greys`: nor they)."
     used = np.flatnonzero(np.bincount(indices.ravel()))
     colors = palette[used[used < len(palette)]]
     if len(np.unique(colors, axis=0)) < len(used):
         return indices   # the colours tell less than they do
     if (palette == palette[:, :1]).all() and (colors[:, 0] != used).any():
-        if optimised:
+        if greys:
             return np.resize(palette[:, 0], 256)[indices]
         what = 'is a palette PNG whose greys are not its indices, as optimisers make them'
         raise DataError(path, what, 'write it again as 8-bit grey: the benchmark scores the indices')
@@ -212,7 +212,7 @@ def _ids_of_palette(path, indices, palette, optimised):
         raise DataError(path, what, 'is it a picture of colours, or of trainIds? Write labelIds')
     return indices
 
-# %% ../nbs/05_frame.ipynb #6e405541
+# %% ../nbs/05_frame.ipynb #e3110962
 _ADVICE = 'write labelIds as an 8-bit PNG of one channel'
 
 def _check_ids(path, ids, highest):
@@ -223,21 +223,21 @@ def _check_ids(path, ids, highest):
     if highest == INSTANCES:
         wrong = ids[(ids > 33) & (ids <= 1000)]
         if wrong.size:
-            what = f'holds the instanceId {wrong.max()}, which is neither a labelId nor above 1000'
-            raise DataError(path, what, 'get or write it again')
+            remedy = 'an instanceId is a labelId, or 1000 times one plus a number: get it anew'
+            raise DataError(path, f'holds {wrong.max()}, which is no id', remedy)
 
 def read_ids(
-    path: Path,               # PNG file, or a `Member` of a zip
-    size: tuple = None,       # (height, width) that it must have
-    highest: int = 33,        # id that it may hold; `INSTANCES`: instanceIds, 16-bit
-    optimised: bool = False   # True: as ground truth, what an optimiser made of ids will do
-) -> np.ndarray:              # labelIds uint8 [H,W], or instanceIds uint16
+    path: Path,              # PNG file, or a `Member` of a zip
+    size: tuple = None,      # (height, width) that it must have
+    highest: int = 33,       # id that it may hold; `INSTANCES`: instanceIds, 16-bit
+    palette: str = 'strict'  # 'greys': as ground truth; 'indices': as the official script, whatever they mean
+) -> np.ndarray:             # labelIds uint8 [H,W], or instanceIds uint16
     "Read ids. Raises DataError for whatever would decode to something else."
     data = _read_bytes(path)
     if not data.startswith(PNG_SIGNATURE):
         raise DataError(path, 'is a JPEG, which changes ids', _ADVICE)
     height, width, bits, mode = _png_header(path, data)
-    depths = {8} | ({1, 2, 4} if optimised else set()) | ({16} if highest == INSTANCES else set())
+    depths = {8} | ({1, 2, 4} if palette == 'greys' else set()) | ({16} if highest == INSTANCES else set())
     if mode != 3 and not (mode == 0 and bits in depths):
         kind = PNG_MODES.get(mode, 'of no kind that PNG knows')
         raise DataError(path, f'is {bits}-bit {kind}', _ADVICE)
@@ -246,14 +246,14 @@ def read_ids(
         raise DataError(path, what, 'give it the size of its image (nearest neighbour)')
     try:
         ids = _decode_ids(data, height, width, bits, mode)
-        palette = np.frombuffer(_content(data, b'PLTE'), np.uint8).reshape(-1, 3)
+        colors = np.frombuffer(_content(data, b'PLTE'), np.uint8).reshape(-1, 3)
     except Exception as error:   # each library has many ways to fail
         raise DataError(path, 'cannot be decoded', _ADVICE) from error
     if ids is None or ids.ndim != 2:
         raise DataError(path, 'cannot be decoded', _ADVICE)
-    if mode == 3:
-        ids = _ids_of_palette(path, ids, palette, optimised)
-    elif bits < 8:
+    if mode == 3 and palette != 'indices':
+        ids = _ids_of_palette(path, ids, colors, palette == 'greys')
+    elif bits < 8 and mode == 0:
         if 0 < ids.max() <= 33:   # decoders stretch to 0..255
             raise DataError(path, f'is {bits}-bit grey, in which 1 may mean 1 or {ids.max()}', _ADVICE)
         ids = ids//(255//(2**bits - 1))
@@ -311,7 +311,7 @@ class DecodedFrame:
     def label(self, *crop) -> np.ndarray:  # trainIds uint8 [h,w]
         return self.train_ids[_rectangle(*crop)]
 
-# %% ../nbs/05_frame.ipynb #0ac4f847
+# %% ../nbs/05_frame.ipynb #3eb2af44
 def instances_to_label_ids(
     numbers: np.ndarray  # instanceIds uint16 [H,W]
 ) -> np.ndarray:         # labelIds uint8 [H,W]
@@ -360,13 +360,13 @@ class Frame:
     def label_ids(self) -> np.ndarray:  # labelIds uint8 [H,W]
         "The label as the official evaluation counts it."
         if 'instanceIds' not in self.label_path.name:
-            return read_ids(self.label_path, optimised=True)
-        return instances_to_label_ids(read_ids(self.label_path, highest=INSTANCES, optimised=True))
+            return read_ids(self.label_path, palette='greys')
+        return instances_to_label_ids(read_ids(self.label_path, highest=INSTANCES, palette='greys'))
 
     def instance_ids(self) -> np.ndarray | None:  # instanceIds uint16 [H,W]
         "What tells single objects apart; None where there is no such file."
         path = self.instances_path
-        return read_ids(path, highest=INSTANCES, optimised=True) if path else None
+        return read_ids(path, highest=INSTANCES, palette='greys') if path else None
 
     def label(self) -> np.ndarray:  # trainIds uint8 [H,W]
         "The label; void everywhere when the frame has none."
