@@ -20,7 +20,7 @@ from .frame import (Frame, INSTANCES, PairFrame, instances_to_label_ids, is_pair
                            train_ids_suspected)
 from .store import Store, is_store, verify
 
-# %% ../nbs/07_data.ipynb #c30e3b1a
+# %% ../nbs/07_data.ipynb #06bf6ca4
 SPLITS = ('train', 'val', 'test', 'train_extra', 'demoVideo')
 _SPLIT_OF = {split.lower(): split for split in SPLITS}   # folder name -> split
 _SPLIT_OF |= dict(training='train', valid='val', validation='val', testing='test')
@@ -38,11 +38,15 @@ def _entries(folder):
     except OSError:
         return []
 
+def _is_folder(entry):
+    "Is this a folder, or a link to one? (A link may lead in a circle, or where nobody may look.)"
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
+
 def _all_files(split):
     "What lies in a split's folder, flat or by city, as `os.DirEntry`s."
     entries = []
     for entry in _entries(split):
-        entries += _entries(entry.path) if entry.is_dir() else [entry]
+        entries += _entries(entry.path) if _is_folder(entry) else [entry]
     return entries
 
 def _files(split, pattern):
@@ -51,8 +55,8 @@ def _files(split, pattern):
 
 def _some_files(split):
     "Up to a hundred files of a split's folder, and of each of the first folders below it."
-    folders = [split, *(e.path for e in _entries(split) if e.is_dir())]
-    return [e for folder in folders[:20] for e in _entries(folder)[:100] if e.is_file()]
+    folders = [split, *(e.path for e in _entries(split) if _is_folder(e))]
+    return [e for folder in folders[:20] for e in _entries(folder)[:100] if not _is_folder(e)]
 
 def _kinds(split):
     "What the folder of a split holds: of 'images', 'sequence', 'fine', 'coarse', 'pairs'."
@@ -97,7 +101,7 @@ def _nothing_found(path, found):
               'and val/ of pairs N.jpg (photo left, colour mask right), or a store')
     return DataError(path, 'holds no Cityscapes', remedy)
 
-# %% ../nbs/07_data.ipynb #37888c03
+# %% ../nbs/07_data.ipynb #57815c95
 def _search(path):
     "All folders of splits at or below `path`, the shallowest first: {kind: {split: [Path]}}."
     found, seen = {}, set()
@@ -112,7 +116,7 @@ def _search(path):
             kinds = _kinds(entry.path) if split else ()
             for kind in kinds:
                 found.setdefault(kind, {}).setdefault(split, []).append(Path(entry.path))
-            if not kinds and depth < 8 and entry.is_dir():
+            if not kinds and depth < 8 and _is_folder(entry):
                 queue.append((entry.path, depth + 1))
     return found
 
@@ -285,7 +289,7 @@ def frames(
                         'check the data (cityseg check): it lists them all')
     return listed
 
-# %% ../nbs/07_data.ipynb #d844ba0e
+# %% ../nbs/07_data.ipynb #b2646044
 def _is_mixed(label_ids):
     "Has a label been resized as if it were a photo, it seems: does an id between lie at many of its edges?"
     edges = between = 0
@@ -302,7 +306,7 @@ def _label_flaw(label_ids):
     "(what is wrong with a label that can be read, remedy), or None."
     if train_ids_suspected(label_ids):
         what = 'holds trainIds, it seems (no id above 19)'
-        return what, 'get it anew, or turn them into labelIds with to_label_ids'
+        return what, 'get it anew, or turn them into labelIds (to_label_ids)'
     if _is_mixed(label_ids):
         what = 'was resized as if it were a photo, it seems (new ids along edges)'
         return what, 'resize it by nearest neighbour'
