@@ -289,7 +289,7 @@ def frames(
                         'check the data (cityseg check): it lists them all')
     return listed
 
-# %% ../nbs/07_data.ipynb #b2646044
+# %% ../nbs/07_data.ipynb #f8278d54
 def _is_mixed(label_ids):
     "Has a label been resized as if it were a photo, it seems: does an id between lie at many of its edges?"
     edges = between = 0
@@ -320,6 +320,8 @@ def _frame_faults(frame):
         size = frame.image().shape[:2]
     except DataError as error:
         faults.append(error.fault)
+    if isinstance(frame, PairFrame) and not faults and not is_pair(frame.image_path):
+        faults.append(Fault(frame.image_path, 'has no colour mask as its right half', 'move it away'))
     if isinstance(frame, PairFrame) or not frame.labelled:
         return faults
     highest = {frame.label_path: 33}
