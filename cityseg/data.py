@@ -5,17 +5,16 @@
 # %% auto #0
 __all__ = ['SPLITS', 'MODES', 'Root', 'find_root', 'frames', 'check']
 
-# %% ../nbs/07_data.ipynb #0db1ae14
+# %% ../nbs/07_data.ipynb #276eb2d4
 import os
 import re
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
 import numpy as np
 from tqdm.auto import tqdm
-from .core import DataError, Fault, Remark, did_you_mean
+from .core import DataError, Fault, Remark, did_you_mean, prefetch
 from .frame import (Frame, INSTANCES, PairFrame, instances_to_label_ids, is_pair, read_ids,
                            train_ids_suspected)
 from .store import Store, is_store, verify
@@ -101,7 +100,7 @@ def _nothing_found(path, found):
               'and val/ of pairs N.jpg (photo left, colour mask right), or a store')
     return DataError(path, 'holds no Cityscapes', remedy)
 
-# %% ../nbs/07_data.ipynb #57815c95
+# %% ../nbs/07_data.ipynb #a151fa1b
 def _search(path):
     "All folders of splits at or below `path`, the shallowest first: {kind: {split: [Path]}}."
     found, seen = {}, set()
@@ -120,7 +119,7 @@ def _search(path):
                 queue.append((entry.path, depth + 1))
     return found
 
-#| export
+# %% ../nbs/07_data.ipynb #75c6e8f6
 _OFFICIAL = dict(images='leftImg8bit', sequence='leftImg8bit_sequence', fine='gtFine', coarse='gtCoarse')
 
 def _officially_named(kind, split):
@@ -344,14 +343,14 @@ def _frame_faults(frame):
             faults.append(Fault(frame.instances_path, what, 'get both anew, from one source'))
     return faults
 
-# %% ../nbs/07_data.ipynb #4d95c85b
+# %% ../nbs/07_data.ipynb #a7f10832
 def _place_faults(root):
     "What is odd about the folders of a data set: labels without images, strangers, other candidates."
     faults = []
-    images = root.places.get('images', {})
+    with_images = root.places.get('images', {}) | root.places.get('sequence', {}) | dict(test=None)
     for kind, by_split in root.places.items():
         for split, folder in by_split.items():
-            if kind in ('fine', 'coarse') and split not in images and split != 'test':
+            if kind in ('fine', 'coarse') and split not in with_images:
                 sort = Fault if kind == 'fine' else Remark
                 faults.append(sort(folder, f'has labels of {split}, but there are no images', 'add them'))
             strangers = [e for e in _all_files(folder) if not _is_known(e.name, root.pairs)]
@@ -388,7 +387,7 @@ def check(
         more_frames, more_faults = _list(root, split, mode)
         listed += more_frames
         faults += more_faults
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for more in tqdm(pool.map(_frame_faults, listed), total=len(listed), desc='check', disable=None):
-            faults += more
+    checked = prefetch(_frame_faults, listed, os.cpu_count())
+    for more in tqdm(checked, total=len(listed), desc='check', disable=None):
+        faults += more
     return list(dict.fromkeys(faults))   # an image with fine and coarse labels is looked at twice
