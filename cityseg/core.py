@@ -343,6 +343,12 @@ def is_out_of_memory(
         return True
     return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
 
+# %% ../nbs/00_core.ipynb #ab3b7523
+try:
+    Path.home()
+except RuntimeError:   # neither HOME nor an entry in passwd
+    os.environ['HOME'] = tempfile.gettempdir()
+
 # %% ../nbs/00_core.ipynb #237f6940
 class Environment(NamedTuple):
     "Where this code runs, and what it may use there."
