@@ -6,7 +6,7 @@
 __all__ = ['PHOTO', 'LABEL', 'LABEL_IDS', 'INSTANCE_IDS', 'MANIFEST', 'FORMAT', 'encode', 'BlockFile', 'PackedFrame', 'is_store',
            'Store', 'missing', 'disk_needed', 'pack', 'verify', 'cache_folder', 'cached_store', 'cache_frames']
 
-# %% ../nbs/06_store.ipynb #161005e9
+# %% ../nbs/06_store.ipynb #1c0a6e2b
 import base64
 import json
 import os
@@ -25,7 +25,7 @@ import numpy as np
 from tqdm.auto import tqdm
 from .config import Run
 from .core import (DataError, Fault, atomic_write, detect_environment, disk_fault, folder_lock, logger,
-                          read_json, shape_fault)
+                          prefetch, read_json, shape_fault)
 from .frame import Frame, PairFrame, class_points
 from .labels import N_CLASSES, to_label_ids
 
@@ -374,7 +374,7 @@ def pack(
         raise _disk_error(error, out) from error
     return out
 
-# %% ../nbs/06_store.ipynb #71c8f1bd
+# %% ../nbs/06_store.ipynb #57b7964e
 def _frame_fault(packed, entry, original):
     "What is wrong with a packed frame, or None; `original`: what it was made from, or None."
     remedy = 'delete it and pack again: only this frame is redone'
@@ -411,9 +411,8 @@ def verify(
     def look(packed):
         key = _key(packed)
         return _frame_fault(packed, store.entries[key], originals.get(key))
-    with ThreadPoolExecutor(threads) as pool:
-        found = tqdm(pool.map(look, store.frames), total=len(store), desc='verify', disable=None)
-        return faults + [fault for fault in found if fault]
+    found = tqdm(prefetch(look, store.frames, threads), total=len(store), desc='verify', disable=None)
+    return faults + [fault for fault in found if fault]
 
 # %% ../nbs/06_store.ipynb #9ff0f91e
 def cache_folder() -> Path:
