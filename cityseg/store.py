@@ -453,7 +453,7 @@ def _packing_pays(run, train, frames, out):
         raise DataError(existing, f'has {free/1e9:.1f} GB free', f'packed, they would take {need/1e9:.1f} GB')
     return True
 
-# %% ../nbs/06_store.ipynb #0efc4248
+# %% ../nbs/06_store.ipynb #4cae6716
 def cache_frames(
     run: Run,            # its `store`: 'auto', 'none', or a folder
     train: list[Frame],
@@ -461,8 +461,6 @@ def cache_frames(
 ) -> tuple[list, list]:  # both, packed, or as they were where that does not pay
     "The frames as a training should read them, packed first if need be. Raises DataError for a named store."
     frames, automatic = train + val, run.store == 'auto'
-    if not run.store.strip():
-        raise ValueError(f'store: {run.store!r} is no folder; name one, or auto, or none')
     if run.store == 'none' or all(isinstance(frame, PackedFrame) for frame in frames):
         return train, val
     out = cached_store(frames) if automatic else Path(run.store)
