@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['logger', 'printable', 'Fault', 'Remark', 'DataError', 'abbreviate', 'did_you_mean', 'ProgressHandler',
-           'check_regular_file', 'atomic_write', 'shape_fault', 'read_json', 'folder_lock', 'prefetch', 'shard',
-           'duration', 'pick_device', 'amp_dtype', 'is_out_of_memory', 'Environment', 'detect_environment']
+           'check_regular_file', 'atomic_write', 'disk_fault', 'shape_fault', 'read_json', 'folder_lock', 'prefetch',
+           'shard', 'duration', 'pick_device', 'amp_dtype', 'is_out_of_memory', 'Environment', 'detect_environment']
 
-# %% ../nbs/00_core.ipynb #8140e699
+# %% ../nbs/00_core.ipynb #c85c3861
+import errno
 import json
 import logging
 import os
@@ -160,7 +161,31 @@ def atomic_write(
     finally:
         temporary.unlink(missing_ok=True)
 
-# %% ../nbs/00_core.ipynb #f6493d2b
+# %% ../nbs/00_core.ipynb #2950b867
+_DISK_FAULTS = {
+    errno.ENOSPC: ('is on a full disk', 'make room'),
+    errno.EDQUOT: ('is beyond your quota of the disk', 'make room'),
+    errno.EFBIG: ('is larger than a file may be here', 'raise the limit, or choose another disk'),
+    errno.EROFS: ('is on a read-only disk', 'choose a folder that can be written to'),
+    errno.EACCES: ('is where you may not write', 'choose a folder that can be written to'),
+    errno.EPERM: ('is where you may not write', 'choose a folder that can be written to'),
+    errno.EIO: ('is on a disk that fails', 'choose another disk'),
+    errno.ESTALE: ('is on a network disk that is gone', 'connect it again'),
+    errno.ETIMEDOUT: ('is on a network disk that does not answer', 'connect it again')}
+
+def disk_fault(
+    error: BaseException
+) -> tuple[str, str] | None:  # what is wrong with a file, and what to do; None: another kind of error
+    "What is wrong with the disk, where an error, or one that it came from, is an error of the disk."
+    while error:
+        code = re.search(r'\(os error (\d+)\)', str(error))   # as safetensors says it
+        number = int(code[1]) if code else getattr(error, 'errno', None)
+        if number in _DISK_FAULTS:
+            return _DISK_FAULTS[number]
+        error = error.__cause__ or error.__context__
+    return None
+
+# %% ../nbs/00_core.ipynb #bf1bd3bf
 _KINDS = {type(None): 'null', bool: 'true or false', int: 'a number', float: 'a number', str: 'a text',
           list: 'a list', tuple: 'a list', dict: 'an object'}   # how a JSON value's type is called
 
@@ -170,7 +195,7 @@ def _type_fault(value, kinds, where):
         return None
     if float in kinds and type(value) is int:
         return None
-    wanted = ' or '.join(dict.fromkeys(_KINDS[kind] for kind in kinds))
+    wanted = ' or '.join(dict.fromkeys(_KINDS.get(kind, kind.__name__) for kind in kinds))
     return f'{where} is {_KINDS.get(type(value), type(value).__name__)}, not {wanted}'
 
 def shape_fault(
@@ -321,6 +346,12 @@ def is_out_of_memory(
     if isinstance(error, torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+
+# %% ../nbs/00_core.ipynb #ab3b7523
+try:
+    Path.home()
+except RuntimeError:   # neither HOME nor an entry in passwd
+    os.environ['HOME'] = tempfile.gettempdir()
 
 # %% ../nbs/00_core.ipynb #237f6940
 class Environment(NamedTuple):

@@ -7,7 +7,7 @@ __all__ = ['learning_rate', 'parameter_groups', 'build_optimizer', 'set_learning
            'forward_backward', 'accumulate_gradients', 'seed_dropout', 'optimizer_step', 'update_ema',
            'restore_buffers']
 
-# %% ../nbs/17_optimization.ipynb #de1d3f32
+# %% ../nbs/17_optimization.ipynb #c08472ee
 import contextlib
 import math
 import time
@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from timm.utils import ModelEmaV3
 from .config import Run
-from .core import atomic_write, is_out_of_memory, logger
+from .core import DataError, atomic_write, is_out_of_memory, logger
 from .dataset import to_device
 from .distributed import DistributedContext
 from .model import build_model
@@ -74,7 +74,7 @@ def set_learning_rate(
     for group in optimizer.param_groups:
         group['lr'] = rate*group['rate']
 
-# %% ../nbs/17_optimization.ipynb #92984b38
+# %% ../nbs/17_optimization.ipynb #d0711d09
 class TrainState:
     "Everything that changes in training: weights, their average, optimizer, iteration, best mean IoU."
     def __init__(self,
@@ -121,8 +121,8 @@ class TrainState:
                        mean=self.model.mean, std=self.model.std,
                        model=self.model.state_dict(), average=self.eval_model.state_dict(),
                        optimizer=self.optimizer.state_dict(), scaler=self.scaler.state_dict())
-        with atomic_write(path) as temporary:
-            torch.save(content, temporary)
+        with atomic_write(path) as temporary, temporary.open('wb') as file:
+            torch.save(content, file)   # to an open file: errors of the disk keep their number
         self.saved_at = time.monotonic()
 
     def restore(self, path: Path):
@@ -131,11 +131,27 @@ class TrainState:
         for name in ('iteration', 'validated', 'best', 'row', 'skipped'):
             setattr(self, name, content[name])
         self.earlier_seconds = content['seconds']
+        try:
+            self._load(content)
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            if is_out_of_memory(error):
+                raise
+            reason = ' '.join(str(error).split())[:200]
+            raise DataError(path, f'fits neither this network nor its optimizer ({reason})',
+                            'go on with the versions that wrote it, or train into another folder') from error
+
+    def _load(self, content):
+        "Take the tensors of a checkpoint. Raises some error where they don't fit."
         for model, weights in ((self.model, 'model'), (self.eval_model, 'average')):
             model.load_state_dict(content[weights])
             model.mean, model.std = content['mean'], content['std']
         self.optimizer.load_state_dict(content['optimizer'])
+        for parameter, moments in self.optimizer.state.items():   # torch does not look at these
+            shapes = {value.shape for value in moments.values() if torch.is_tensor(value) and value.ndim}
+            if shapes - {parameter.shape}:
+                raise ValueError(f'moments of {shapes} for a parameter of {parameter.shape}')
         for group in self.optimizer.param_groups:
+            group['rate'] = float(group['rate'])
             group['fused'] = self.context.device.type == 'cuda'   # it may go on on another device
         if content['scaler']:
             self.scaler.load_state_dict(content['scaler'])

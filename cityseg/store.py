@@ -6,11 +6,11 @@
 __all__ = ['PHOTO', 'LABEL', 'LABEL_IDS', 'INSTANCE_IDS', 'MANIFEST', 'FORMAT', 'encode', 'BlockFile', 'PackedFrame', 'is_store',
            'Store', 'missing', 'disk_needed', 'pack', 'verify', 'cache_folder', 'cached_store', 'cache_frames']
 
-# %% ../nbs/06_store.ipynb #a0fcbb66
+# %% ../nbs/06_store.ipynb #1c0a6e2b
 import base64
-import errno
 import json
 import os
+import re
 import shutil
 import time
 import zlib
@@ -24,7 +24,8 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 from .config import Run
-from .core import DataError, Fault, atomic_write, detect_environment, folder_lock, logger
+from .core import (DataError, Fault, atomic_write, detect_environment, disk_fault, folder_lock, logger,
+                          prefetch, read_json, shape_fault)
 from .frame import Frame, PairFrame, class_points
 from .labels import N_CLASSES, to_label_ids
 
@@ -65,12 +66,21 @@ def encode(
                        filters=[blosc2.Filter.BITSHUFFLE], filters_meta=[0])
     return blosc2.asarray(planes, chunks=chunks, blocks=blocks, cparams=compression).to_cframe()
 
-# %% ../nbs/06_store.ipynb #775d97ef
+# %% ../nbs/06_store.ipynb #7247b716
+_sound = set()   # files that this process has compared with their checksums, and these
+
 class BlockFile:
-    "A packed frame's file, open for reading parts of it."
-    def __init__(self, path: Path):  # file with the bytes of `encode`
+    "A packed frame's file, open for reading parts of it. Raises `DataError` where it is damaged."
+    def __init__(self,
+        path: Path,        # file with the bytes of `encode`
+        crc: int = None    # their CRC-32; None: unknown
+    ):
         self.path = path
         with self._named_errors():
+            if crc is not None and (path, crc) not in _sound:
+                if zlib.crc32(path.read_bytes()) != crc:
+                    raise ValueError('wrong checksum')
+                _sound.add((path, crc))
             reading = dict(mode='r', mmap_mode='r', dparams=dict(nthreads=1))
             self._array = _blosc2().open(str(path), **reading)
         self._pixels = self._array.dtype.itemsize  # in one number
@@ -113,7 +123,7 @@ class BlockFile:
     def label(self, *crop) -> np.ndarray:  # trainIds uint8 [h,w]
         return self.read(LABEL, *crop)[0]
 
-# %% ../nbs/06_store.ipynb #e8928653
+# %% ../nbs/06_store.ipynb #45333839
 MANIFEST, FORMAT = 'manifest.json', 'cityseg store 2'
 
 @dataclass(frozen=True)
@@ -123,11 +133,12 @@ class PackedFrame(Frame):
     counts: tuple = ()          # pixels of each of the 19 classes
     encoded_points: str = ''    # `class_points`, in base64
     has_instances: bool = False
+    crc: int | None = None      # checksum of the file
 
     instances_path = None
 
     def open(self) -> BlockFile:
-        return BlockFile(self.image_path)
+        return BlockFile(self.image_path, self.crc)
 
     def image(self) -> np.ndarray:  # RGB uint8 [H,W,3]
         return self.open().image()
@@ -152,7 +163,7 @@ class PackedFrame(Frame):
     def class_points(self) -> np.ndarray:  # uint16 [n,3]: trainId, row, column
         return np.frombuffer(base64.b64decode(self.encoded_points), np.uint16).reshape(-1, 3)
 
-# %% ../nbs/06_store.ipynb #ca7ae199
+# %% ../nbs/06_store.ipynb #9c928b69
 def _key(frame):
     "The name of a frame in a store."
     return f'{frame.split}/{frame.name}'
@@ -165,19 +176,31 @@ def _packed_frame(store_path, key, entry):
     return PackedFrame(city, int(sequence), int(number), split, image_path=file,
                        label_path=file if entry['label'] else None, size=tuple(entry['size']),
                        counts=tuple(entry['counts']), encoded_points=entry['points'],
-                       has_instances=entry.get('instances', False))
+                       has_instances=entry.get('instances', False), crc=entry['crc'])
+
+_ENTRY = {'size': [int], 'bytes': int, 'crc': int, 'source': [int], 'label': bool, 'instances?': bool,
+          'counts': [int], 'points': str}
+
+def _checksum(entries):
+    "Of the lines of a manifest."
+    return zlib.crc32(json.dumps(entries).encode())
 
 def _read_manifest(path):
     "The manifest of the store in a folder, checked; an empty one where there is none."
+    remedy = 'delete the store and pack again'
     try:
-        content = json.loads((path/MANIFEST).read_text())
+        content = read_json(path/MANIFEST, dict(format=str), remedy)
     except FileNotFoundError:
         return dict(format=FORMAT, frames={}, complete=False)
-    except ValueError:
-        raise DataError(path/MANIFEST, 'is cut off or damaged', 'delete the store and pack again') from None
-    if content.get('format') != FORMAT:
-        what = f'is of another format ({content.get("format")}, this is {FORMAT})'
-        raise DataError(path, what, 'delete it and pack again')
+    if content['format'] != FORMAT:
+        what = f'is of another format ({content["format"]}, this is {FORMAT})'
+        raise DataError(path, what, remedy)
+    if fault := shape_fault(content, {'frames': {str: _ENTRY}, 'complete?': bool, 'crc?': int}):
+        raise DataError(path/MANIFEST, f'is not what it should be: {fault}', remedy)
+    entries = content['frames']
+    names_fit = all(re.fullmatch(r'\w+/[^/]+_\d{6,}_\d{6,}', key) for key in entries)
+    if not names_fit or content.get('crc') not in (None, _checksum(entries)):
+        raise DataError(path/MANIFEST, 'is damaged', remedy)
     return content
 
 def _file_lengths(path):
@@ -265,7 +288,7 @@ def missing(
         return len(wanted)
     return len(wanted - _packed_entries(path, frames).keys())
 
-# %% ../nbs/06_store.ipynb #3ecc47cb
+# %% ../nbs/06_store.ipynb #2f2371d3
 def disk_needed(
     frames: list[Frame]  # to be packed
 ) -> int:                # bytes
@@ -283,18 +306,17 @@ def _check_room(frames, out):
         what = f'needs about {need/1e6:.0f} MB more, the disk has {free/1e6:.0f} MB free'
         raise DataError(out, what, 'make room, or choose another folder')
 
-def _disk_fault(error, out):
+def _disk_error(error, out):
     "The DataError for an error of the disk: what, and what to do."
-    path = error.filename or out
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DataError(path, 'is on a full disk', 'make room and pack again: it goes on where it was')
-    what = f'cannot be written to ({error.strerror or error})'
-    return DataError(path, what, 'choose a folder that can be written to')
+    other = f'cannot be written to ({error.strerror or error})', 'choose another folder'
+    what, remedy = disk_fault(error) or other
+    return DataError(error.filename or out, what, f'{remedy} and pack again: it goes on where it was')
 
-# %% ../nbs/06_store.ipynb #8cf2bc8c
+# %% ../nbs/06_store.ipynb #b99cd843
 def _write_manifest(out, entries, complete):
     "Write the manifest; an incomplete one is no store yet."
-    content = dict(format=FORMAT, complete=complete, frames=dict(sorted(entries.items())))
+    entries = dict(sorted(entries.items()))
+    content = dict(format=FORMAT, complete=complete, crc=_checksum(entries), frames=entries)
     with atomic_write(out/MANIFEST) as temporary:
         temporary.write_text(json.dumps(content))
 
@@ -325,12 +347,21 @@ def _pack_missing(frames, out, workers):
             with suppress(OSError) if not complete else suppress():
                 _write_manifest(out, entries, complete)
 
+def _threads(workers):
+    "How many threads: one per core, where nobody says. Raises ValueError."
+    if workers is not None and workers < 1:
+        raise ValueError(f'workers: {workers} threads would do nothing; 1 or more')
+    return workers or os.cpu_count()
+
 def pack(
     frames: list[Frame],   # with or without labels, of any splits
     out: Path,             # folder of the store
     workers: int = None    # threads; default: one per core
 ) -> Path:                 # the folder
     "Pack frames into a store; what is in it already is not done again. Raises DataError."
+    threads = _threads(workers)
+    if not str(out).strip():
+        raise ValueError('the store needs a name: a folder of its own')
     out = Path(out)
     if not frames:
         raise ValueError('no frames to pack')
@@ -338,12 +369,12 @@ def pack(
         return out   # nothing is written: it may be read-only
     try:
         with folder_lock(out):
-            _pack_missing(frames, out, workers or os.cpu_count())
+            _pack_missing(frames, out, threads)
     except OSError as error:
-        raise _disk_fault(error, out) from error
+        raise _disk_error(error, out) from error
     return out
 
-# %% ../nbs/06_store.ipynb #71638d9f
+# %% ../nbs/06_store.ipynb #57b7964e
 def _frame_fault(packed, entry, original):
     "What is wrong with a packed frame, or None; `original`: what it was made from, or None."
     remedy = 'delete it and pack again: only this frame is redone'
@@ -362,22 +393,28 @@ def verify(
     frames: list[Frame] = None,   # to compare with, pixel by pixel; default: only checksums
     workers: int = None           # threads; default: one per core
 ) -> list[Fault]:                 # empty when all is well
-    "Read a whole store, compare checksums, and every pixel with the frames it was made from."
+    """Read a whole store, compare checksums, and every pixel with the frames it was made from.
+
+    Raises ValueError where these are the store's own."""
+    threads = _threads(workers)
+    if not isinstance(path, (str, Path)):
+        raise ValueError('name the folder of the store first: verify(store, frames)')
     try:
         store = Store(path)
     except DataError as error:
         return [error.fault]
     originals = {_key(frame): frame for frame in frames or []}
+    if {frame.image_path for frame in store.frames} & {frame.image_path for frame in originals.values()}:
+        raise ValueError(f'{path}: these are its own frames; give those that it was packed from')
     absent = [frame for key, frame in originals.items() if key not in store.entries]
     faults = [Fault(frame.image_path, 'is not in the store', 'pack again') for frame in absent]
     def look(packed):
         key = _key(packed)
         return _frame_fault(packed, store.entries[key], originals.get(key))
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        found = tqdm(pool.map(look, store.frames), total=len(store), desc='verify', disable=None)
-        return faults + [fault for fault in found if fault]
+    found = tqdm(prefetch(look, store.frames, threads), total=len(store), desc='verify', disable=None)
+    return faults + [fault for fault in found if fault]
 
-# %% ../nbs/06_store.ipynb #2889825d
+# %% ../nbs/06_store.ipynb #9ff0f91e
 def cache_folder() -> Path:
     "The folder for stores that nobody named; CITYSEG_CACHE says it, else it is where this machine has room."
     if folder := os.environ.get('CITYSEG_CACHE'):
@@ -401,17 +438,22 @@ def cached_store(
     return cache_folder()/f'{Path(sources[0]).name}-{digest}'
 
 def _packing_pays(run, train, frames, out):
-    "Is packing cheaper than reading PNGs, for this run, and does the disk easily hold it?"
+    "Is packing cheaper than reading PNGs, for this run? Raises DataError where the disk hardly holds it."
     height, width = train[0].size
     if height*width < 2**20:
         return False
     if not missing(out, frames):
         return True
     epochs = run.iterations*run.batch_size/len(train) if run.iterations else run.epochs
+    if epochs < 2:
+        return False
     existing = next(folder for folder in (out, *out.parents) if folder.is_dir())
-    return epochs >= 2 and disk_needed(frames) < shutil.disk_usage(existing).free/2
+    need, free = disk_needed(frames), shutil.disk_usage(existing).free
+    if need > free/2:
+        raise DataError(existing, f'has {free/1e9:.1f} GB free', f'packed, they would take {need/1e9:.1f} GB')
+    return True
 
-# %% ../nbs/06_store.ipynb #17466847
+# %% ../nbs/06_store.ipynb #4cae6716
 def cache_frames(
     run: Run,            # its `store`: 'auto', 'none', or a folder
     train: list[Frame],
@@ -428,7 +470,7 @@ def cache_frames(
         if count := missing(out, frames):
             logger.info(f'packing {count} frames into {out}, once (--store none: read the PNGs)')
         store = Store(pack(frames, out))
-    except DataError as error:
+    except (DataError, OSError) as error:
         if not automatic:
             raise
         logger.warning(f'reading PNGs, since {error}')

@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['PALETTES', 'shrink', 'colors_of', 'colorize', 'same_size', 'overlay', 'error_map', 'side_by_side', 'jpeg', 'data_uri',
-           'letters', 'classes_present', 'legend', 'figure', 'plain_axes', 'show_images', 'show_frame', 'show_batch',
-           'show_prediction', 'show_worst', 'show_iou', 'show_frequencies', 'show_confusion', 'show_history']
+           'letters', 'classes_present', 'legend', 'plain_text', 'figure', 'plain_axes', 'show_images', 'show_frame',
+           'show_batch', 'show_prediction', 'show_worst', 'show_iou', 'show_frequencies', 'show_confusion',
+           'show_history']
 
-# %% ../nbs/12_visualization.ipynb #970a6e8f
+# %% ../nbs/12_visualization.ipynb #f080ce35
 import base64
 import math
 from collections.abc import Iterable, Sequence
@@ -20,7 +21,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.font_manager import findfont
 from matplotlib.patches import Patch
 from PIL import ImageFont
-from .core import did_you_mean
+from .core import did_you_mean, printable
 from .labels import CLASS_NAMES, N_CLASSES, TRAIN_TO_COLOR, VOID
 from .metrics import Confusion
 
@@ -185,7 +186,15 @@ def legend(
             patches.append(Patch(label='void', **stripes))
     return patches
 
-# %% ../nbs/12_visualization.ipynb #44d7b273
+# %% ../nbs/12_visualization.ipynb #77881ec3
+def plain_text(
+    text: str  # from outside, such as the name of a run
+) -> str:
+    "The same for a title, label or legend of matplotlib: no formula, never hidden."
+    text = printable(str(text)).replace('$', r'\$')
+    return f'\u200b{text}' if text.startswith('_') else text   # a space of no width
+
+# %% ../nbs/12_visualization.ipynb #abef88bf
 _WIDTH = 11     # inches across a figure
 _QUIET = '.35'  # the grey of what is not the point
 _LEGEND = dict(frameon=False, fontsize=8.5, handlelength=1.1, handleheight=1.1, handletextpad=.5,
@@ -212,7 +221,7 @@ def plain_axes(
     size: float = 10  # of the title, points
 ) -> Axes:  # the same
     "Axes without clutter."
-    ax.set_title(title, size=size, loc='left', color=_QUIET)
+    ax.set_title(plain_text(title), size=size, loc='left', color=_QUIET)
     ax.spines[['top', 'right']].set_visible(False)
     ax.tick_params(length=0, labelsize=9)
     return ax
@@ -232,7 +241,7 @@ def _fit(array, ncols):
     h, w = array.shape[:2]
     return shrink(array, max(1, round(110*_WIDTH/ncols*h/w)))
 
-# %% ../nbs/12_visualization.ipynb #7a5b5753
+# %% ../nbs/12_visualization.ipynb #eca156ca
 def show_images(
     images: Sequence,                 # RGB uint8 [H,W,3], or trainIds uint8 [H,W] to be colorized
     titles: Sequence[str] = (),       # one for each image
@@ -255,7 +264,7 @@ def show_images(
     height = nrows*panel_height + .32*bool(title) + .24*math.ceil(len(patches)/10)
     fig = figure(ax, height)
     if title:
-        fig.suptitle(title, size=11, x=.005, ha='left')
+        fig.suptitle(plain_text(title), size=11, x=.005, ha='left')
     title_size = min(10, 3.8*fig.bbox.width/fig.dpi/ncols)      # smaller on a small panel
     panels = fig.subplots(nrows, ncols, squeeze=False).ravel()
     for panel, image, name in zip_longest(panels, images, titles):
@@ -343,7 +352,7 @@ def show_worst(
         titles += names
     return show_images(images, titles, ncols=4, palette=palette, ax=ax)
 
-# %% ../nbs/12_visualization.ipynb #4c553ec7
+# %% ../nbs/12_visualization.ipynb #e14fe223
 def show_iou(
     iou: Sequence | dict,         # IoU per class, float [19], NaN where absent; or {run: iou}
     title: str = 'IoU by class',  # above the bars
@@ -366,7 +375,7 @@ def show_iou(
         bars = ax.barh(y, np.nan_to_num(row), .78/n, color=colors, alpha=opacity)
         numbers = ['absent' if np.isnan(value) else f'{value:.2f}' for value in row]
         ax.bar_label(bars, numbers, padding=3, size=7.5, color=_QUIET)
-        ax.barh(0, 0, color='.25', alpha=opacity, label=name)      # what the legend shows
+        ax.barh(0, 0, color='.25', alpha=opacity, label=plain_text(name))   # what the legend shows
     ax.set_yticks(range(N_CLASSES), [CLASS_NAMES[c] for c in order])
     ax.set(xlim=(0, 1.06), ylim=(N_CLASSES - .4, -.6))
     ax.spines['left'].set_visible(False)
@@ -374,7 +383,7 @@ def show_iou(
         ax.legend(loc='lower right', **_LEGEND)
     return ax.figure
 
-# %% ../nbs/12_visualization.ipynb #4224bbae
+# %% ../nbs/12_visualization.ipynb #f45b6cf1
 def _class_shares(labels):
     "Share of each class and of void, float64 [20], in label maps or in counts made already."
     if isinstance(labels, np.ndarray) and labels.ndim == 1:
@@ -403,7 +412,7 @@ def show_frequencies(
     beside = dict(transform=ax.get_yaxis_transform(), va='center', size=8, color=_QUIET)
     for marker, name, share in zip('oD^sv', splits, shares):
         ax.scatter(np.where(share > 0, share, np.nan), y, c=colors, marker=marker, **dot)
-        ax.scatter([], [], c='.7', marker=marker, label=name, **dot)          # what the legend shows
+        ax.scatter([], [], c='.7', marker=marker, label=plain_text(name), **dot)   # what the legend shows
     for row, of_class in zip(y, shares.T):
         text = '   '.join(f'{share:.2%}' if share else 'none' for share in of_class)
         ax.text(1.02, row, text, **beside)
@@ -446,7 +455,7 @@ def show_confusion(
     ax.spines[:].set_visible(False)
     return ax.figure
 
-# %% ../nbs/12_visualization.ipynb #37e32ec8
+# %% ../nbs/12_visualization.ipynb #1ffe293f
 def _draw_curve(ax, rows, key, color, label):
     "One value of a history over the iterations; the best mean IoU gets a ring."
     points = [(row['iteration'], row[key]) for row in rows if row.get(key) is not None]
@@ -472,7 +481,7 @@ def show_history(
         plain_axes(panel, name)
         panel.set(xlabel='iteration', ymargin=.12)
         for number, (run, its_rows) in enumerate(runs.items()):
-            _draw_curve(panel, its_rows, key, f'C{number}', run)
+            _draw_curve(panel, its_rows, key, f'C{number}', plain_text(run))
     lines = panels[-1].get_legend_handles_labels()[0]
     _legend_below(fig, [line for line in lines if line.get_label()])
     return ax.figure if ax else fig
