@@ -335,8 +335,7 @@ class Kernel:
             return 0
         if not self.name:
             raise ValueError(f'name a kernel: cityseg kernel {self.action} train')
-        options = dict(data=self.data, accelerator=self.accelerator, after=self.after, wheels=self.wheels,
-                       git=self.git)
+        options = dict(data=self.data, accelerator=self.accelerator, after=self.after)
         if self.action == 'build':
             out = self.out or Path('build')/Path(self.name).name
             print(kernels.build_kernel(self.name, out, self.owner, **options))
