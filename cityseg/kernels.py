@@ -428,7 +428,7 @@ def kernel_logs(
     except (ValueError, TypeError, KeyError):
         return text   # no list of events
 
-# %% ../nbs/26_kernels.ipynb #aea6ec82
+# %% ../nbs/26_kernels.ipynb #bcf4cb4f
 _INSIDE = r'^(?!.*[\x00-\x1f])(?![/\\]|\w:)(?!(.*[/\\])?\.\.([/\\]|$))'   # begins a pattern of file names
 
 def _fetch_kept(id, folder):
@@ -440,7 +440,7 @@ def _fetch_kept(id, folder):
         except FileNotFoundError:
             kept = {}
         except DataError as error:
-            raise RuntimeError(f'{id}: {KEPT} {error.fault.what}; fetch again') from None
+            raise RuntimeError(printable(f'{id}: {KEPT} {error.fault.what}; fetch again')) from None
     for name in kept:
         if not re.match(_INSIDE, name):
             raise RuntimeError(f'{id}: {KEPT} names {name!r}, outside of {folder}; nothing was fetched')
@@ -461,12 +461,12 @@ def _set_aside(folder, kept):
     folder.rename(aside)
     logger.info(f'what an earlier session left is in {aside} now')
 
-# %% ../nbs/26_kernels.ipynb #2f87f1de
+# %% ../nbs/26_kernels.ipynb #17875bad
 def fetch_kernel(
     name: str | Path,   # owner/slug, or a name in kaggle/
     out: Path = 'runs'  # folder to write to
 ) -> Path:              # `out`/slug
-    "Bring home what a kernel kept. Raises `RuntimeError` when a file doesn't come whole, or it still runs."
+    "Bring home what a kernel kept. Raises `RuntimeError` while it runs, and for a file that isn't whole."
     id = _kernel_id(name)
     slug = id.split('/')[1]
     state, message = kernel_status(id)
@@ -490,7 +490,7 @@ def fetch_kernel(
             break
     if damaged:
         which = f'{len(damaged)} files did not come whole, such as {damaged[0].name}'
-        raise RuntimeError(f'{id}: {which}; fetch again')
+        raise RuntimeError(printable(f'{id}: {which}; fetch again'))
     brought = [path.name for path in folder.rglob('*') if path.is_file()]
     if not set(brought) - {KEPT, f'{slug}.log'}:
         raise FileNotFoundError(f'{id} has kept nothing; cityseg kernel logs {name} shows what it did')

@@ -108,12 +108,12 @@ def damaged_files(
             damaged.append(path)
     return damaged
 
-# %% ../nbs/25_session.ipynb #7546c1e1
+# %% ../nbs/25_session.ipynb #13ca5568
 def requirements() -> list[str]:
     "What cityseg needs: from the settings.ini of a clone, else as it was installed."
     settings = PACKAGE.parent/'settings.ini'
-    if settings.exists():
-        line = re.search('(?m)^requirements = (.*)', settings.read_text('utf-8'))
+    text = settings.read_text('utf-8') if settings.is_file() else ''
+    if line := re.search('(?m)^requirements = (.*)', text):
         return line[1].split()
     return [needed for needed in requires('cityseg') if 'extra ==' not in needed]
 
