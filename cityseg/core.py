@@ -163,7 +163,7 @@ def atomic_write(
     finally:
         temporary.unlink(missing_ok=True)
 
-# %% ../nbs/00_core.ipynb #b5ff2594
+# %% ../nbs/00_core.ipynb #98ab8c0c
 def check_out_folder(
     path: Path  # a folder, to be made when missing
 ):
@@ -178,9 +178,12 @@ def check_out_folder(
     _try_to_write(place)
 
 def _try_to_write(folder):
-    "Make a file in a folder, as a trial; it has no name and is gone at once. Raises OSError."
-    with tempfile.TemporaryFile(dir=folder):
-        pass
+    "Make a file in a folder, as a trial; it is gone at once. Raises OSError."
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from None   # not of the trial's name
 
 def check_out_files(
     *paths: Path | None  # files to be written; None: not asked for

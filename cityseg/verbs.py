@@ -103,7 +103,7 @@ class Pack:
         if self.verify:
             return _report(verify(self.out, listed), 'every pixel is as in the data')
 
-# %% ../nbs/27_verbs.ipynb #9e8a30a5
+# %% ../nbs/27_verbs.ipynb #9371688a
 @dataclass
 class Train:
     """Train a model. Every field of a Run is a flag; --recipe says where their values start.
@@ -122,6 +122,8 @@ class Train:
     def __call__(self):
         _splits(self.root)   # is there any data?
         check_out_folder(self.out)
+        if self.run.store not in ('auto', 'none'):
+            check_out_folder(Path(self.run.store))
         from cityseg.training import launch
         row = launch(self.run, self.root, self.out, self.gpus, self.resume)
         is_first = int(os.environ.get('RANK', 0)) == 0  # under torchrun the others are silent
@@ -457,7 +459,7 @@ VERBS = dict(demo=Demo, check=Check, pack=Pack, train=Train, predict=Predict, ev
              submit=Submit, timelapse=Timelapse, weather=Weather, inspect=Inspect, compare=Compare,
              kernel=Kernel)
 
-# %% ../nbs/27_verbs.ipynb #3dcd8d71
+# %% ../nbs/27_verbs.ipynb #18cc4a2a
 _RANGES = dict(
     workers=(1, 1024), gpus=(1, 1024), batch=(1, 4096),
     count=(0, 10**7), fps=(0.01, 1000), height=(32, 8192),
@@ -469,8 +471,9 @@ def check_numbers(
     "Raises ValueError for a number out of its range, and for none where some are needed."
     for name, (low, high) in _RANGES.items():
         value = getattr(verb, name, None)
-        numbers = value if isinstance(value, tuple) else (value,)
-        for number in numbers or [float('nan')]:
+        if value == ():
+            raise ValueError(f'--{name} needs a number at least')
+        for number in value if isinstance(value, tuple) else [value]:
             if number is not None and not low <= number <= high:
                 raise ValueError(f'--{name} {number:g}: give {low} to {high}')
 
