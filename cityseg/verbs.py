@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['VERBS', 'check_model', 'Check', 'Pack', 'Train', 'train_options', 'Predict', 'Evaluate', 'Submit', 'Timelapse',
-           'Weather', 'Inspect', 'Compare', 'Kernel', 'demo', 'Demo', 'check_numbers', 'run_verb']
+           'Weather', 'Inspect', 'Compare', 'Kernel', 'demo', 'Demo', 'parse_verb']
 
 # %% ../nbs/27_verbs.ipynb #3761c179
 import os
@@ -22,7 +22,13 @@ from .core import (
     DataError, Remark, abbreviate, atomic_write, check_out_files, check_out_folder, check_regular_file,
     did_you_mean, printable)
 
-# %% ../nbs/27_verbs.ipynb #8d9c2c2d
+# %% ../nbs/27_verbs.ipynb #beb9896e
+def _check_exists(*paths):
+    "Raises `DataError` for a path where nothing is."
+    for path in paths:
+        if not path.exists():
+            raise DataError(path, 'does not exist', 'look for a slip in its name')
+
 def _holds_model(path):
     "Is this the folder of a trained model, or of a run that has one?"
     return (path/'best'/'config.json').exists() or (path/'config.json').exists()
@@ -103,7 +109,7 @@ class Pack:
         if self.verify:
             return _report(verify(self.out, listed), 'every pixel is as in the data')
 
-# %% ../nbs/27_verbs.ipynb #9371688a
+# %% ../nbs/27_verbs.ipynb #76597076
 @dataclass
 class Train:
     """Train a model. Every field of a Run is a flag; --recipe says where their values start.
@@ -128,6 +134,9 @@ class Train:
         row = launch(self.run, self.root, self.out, self.gpus, self.resume)
         is_first = int(os.environ.get('RANK', 0)) == 0  # under torchrun the others are silent
         if is_first and 'miou' in row:
+            best = self.out/'best'/'model.safetensors'
+            if not best.exists():
+                raise DataError(best, 'is missing', 'was the disk full? make room, and train anew')
             _show(f'{self.out}: mean IoU {row["miou"]:.4f} at iteration {row["iteration"]:,}; '
                   f'the best model is in {self.out}/best, the report in {self.out}/report.html')
         return 130 if row.get('interrupted') else 0  # what a shell expects after Ctrl-C
@@ -145,7 +154,7 @@ def train_options(
         lines.append(fill(text, 96, initial_indent=f'  {known:10}  ', subsequent_indent=' '*14))
     return dict(default=start, description='\n'.join(lines))
 
-# %% ../nbs/27_verbs.ipynb #ee876eb4
+# %% ../nbs/27_verbs.ipynb #a2e88520
 @dataclass
 class Predict:
     """Predict a split: labelId PNGs as the benchmark wants them, on all GPUs.
@@ -155,10 +164,10 @@ class Predict:
     root: _ROOT  # the data, or a store
     out: Path  # folder to write to
     split: str = 'test'  # train, val or test
-    window: tuple[int, int] | None = None  # sliding window's height and width, pixels; default: whole frames
+    window: tuple[int, int] | None = None  # sliding window (height, width); default: the frame, in each size
     stride: tuple[int, int] | None = None  # rows and columns between windows; default: 2/3 of the window
     batch: int | None = None  # windows at once, at most; default: 4 on a GPU, else 1
-    scales: tuple[float, ...] = (1.0,)  # test-time augmentation: average over these sizes of the image
+    scales: tuple[float, ...] = (1.0,)  # test-time augmentation: sizes of the frame; 2 takes 4 x the memory
     flip: bool = False  # and over its mirror image
     amp: Literal['auto', 'fp16', 'bf16', 'no'] = 'auto'  # mixed precision
 
@@ -176,7 +185,7 @@ class Predict:
         of_all = f' (this process; {len(listed)} in all)' if len(written) < len(listed) else ''
         _show(f'{len(written)} predictions in {self.out}{of_all}')
 
-# %% ../nbs/27_verbs.ipynb #76aa89fd
+# %% ../nbs/27_verbs.ipynb #5f950ffd
 @dataclass
 class Evaluate:
     "Score predictions exactly as the official evaluator does."
@@ -189,17 +198,18 @@ class Evaluate:
 
     def __call__(self):
         check_out_files(self.json, self.frames)
-        from cityseg.data import frames
+        _check_exists(self.root)
         from cityseg.frame import find_predictions
         predictions = find_predictions(self.predictions)
-        labelled = frames(self.root, self.split)
         from cityseg.metrics import evaluate
-        scores = evaluate(predictions, labelled, workers=self.workers)
-        if self.json:
-            scores.write_json(self.json)
-        if self.frames:
-            scores.write_frames(self.frames)
-        _show(scores)
+        scores = evaluate(predictions, self.root, self.split, workers=self.workers)
+        try:
+            if self.json:
+                scores.write_json(self.json)
+            if self.frames:
+                scores.write_frames(self.frames)
+        finally:   # neither a full disk nor a closed pipe takes the other one with it
+            _show(scores)
 
 # %% ../nbs/27_verbs.ipynb #159f86fa
 @dataclass
@@ -292,7 +302,7 @@ class Timelapse:
                          smooth=self.smooth, palette=self.palette)
         _show(film)
 
-# %% ../nbs/27_verbs.ipynb #5cc3a710
+# %% ../nbs/27_verbs.ipynb #7a7212b4
 @dataclass
 class Weather:
     "How well does a model hold in rain, snow, fog and at night? A table and a plot."
@@ -313,9 +323,11 @@ class Weather:
         from cityseg.robustness import show_weather, weather_scores, weather_table
         from cityseg.video import spread
         scores = weather_scores(predict, spread(labelled, self.count), strengths=self.strengths)
-        with atomic_write(plot) as part:
-            show_weather(scores).savefig(part, dpi=150)
-        _show(weather_table(scores))
+        try:
+            with atomic_write(plot) as part:
+                show_weather(scores).savefig(part, dpi=150)
+        finally:
+            _show(weather_table(scores))
         _show(plot)
 
 # %% ../nbs/27_verbs.ipynb #39666363
@@ -340,7 +352,7 @@ class Inspect:
         from cityseg.inspector import inspect_html
         _show(inspect_html(listed, predictions, self.out, size, other, notes=self.notes))
 
-# %% ../nbs/27_verbs.ipynb #5423d46d
+# %% ../nbs/27_verbs.ipynb #9b047050
 @dataclass
 class Compare:
     "Runs side by side: in what they differ, and the IoU of each class at their best."
@@ -351,14 +363,11 @@ class Compare:
         if self.plot.suffix.lower() not in ('.png', '.jpg', '.jpeg', '.svg', '.pdf'):
             raise DataError(self.plot, 'is no name of a picture', 'let it end in .png, .jpg, .svg or .pdf')
         check_out_files(self.plot)
-        for run in self.runs:
-            if not run.exists():
-                raise DataError(run, 'does not exist', 'name the folders of runs')
+        _check_exists(*self.runs)
         from cityseg.runs import compare, show_runs
-        table = compare(self.runs)
+        _show(compare(self.runs))
         with atomic_write(self.plot) as part:
             show_runs(self.runs).savefig(part, dpi=120)
-        _show(table)
         _show(self.plot)
 
 # %% ../nbs/27_verbs.ipynb #26c8231c
@@ -400,7 +409,7 @@ class Kernel:
         if self.action == 'fetch':
             _show(kernels.fetch_kernel(self.name, self.out or 'runs'))
 
-# %% ../nbs/27_verbs.ipynb #a685906b
+# %% ../nbs/27_verbs.ipynb #e40544a0
 def demo(
     out: Path,                # folder to work in
     flags: list[str] = (),    # further ones of `cityseg train`
@@ -425,7 +434,7 @@ def demo(
     for step in steps:
         words = [str(word) for word in step]
         print(printable(f'\n$ cityseg {shlex.join(words)}'), flush=True)
-        if status := run_verb(words):
+        if status := parse_verb(words)():
             return status
     return 0
 
@@ -459,42 +468,12 @@ VERBS = dict(demo=Demo, check=Check, pack=Pack, train=Train, predict=Predict, ev
              submit=Submit, timelapse=Timelapse, weather=Weather, inspect=Inspect, compare=Compare,
              kernel=Kernel)
 
-# %% ../nbs/27_verbs.ipynb #18cc4a2a
-_RANGES = dict(
-    workers=(1, 1024), gpus=(1, 1024), batch=(1, 4096),
-    count=(0, 10**7), fps=(0.01, 1000), height=(32, 8192),
-    strength=(0, 1), strengths=(0, 1), scales=(0.1, 8), smooth=(0, 0.999))
-
-def check_numbers(
-    verb: object  # one of `VERBS` with its arguments
-):
-    "Raises ValueError for a number out of its range, and for none where some are needed."
-    for name, (low, high) in _RANGES.items():
-        value = getattr(verb, name, None)
-        if value == ():
-            raise ValueError(f'--{name} needs a number at least')
-        for number in value if isinstance(value, tuple) else [value]:
-            if number is not None and not low <= number <= high:
-                raise ValueError(f'--{name} {number:g}: give {low} to {high}')
-
-# %% ../nbs/27_verbs.ipynb #db52fbd4
-def _expand_home(word):
-    "An argument with `~` expanded, in the value of a flag, too."
-    if not word.startswith('--'):
-        return os.path.expanduser(word)
-    flag, equals, value = word.partition('=')
-    return flag + equals + os.path.expanduser(value)
-
-def run_verb(
+# %% ../nbs/27_verbs.ipynb #f98752c4
+def parse_verb(
     words: list[str]  # a verb and its arguments
-) -> int:  # exit status: 0 if it did its job
-    "Run one verb. Raises SystemExit for wrong usage, and whatever goes wrong in its work."
+) -> object:          # one of `VERBS`; calling it does the work
+    "The verb that some words ask for. Raises SystemExit for wrong usage, ValueError for an unknown recipe."
     name, *arguments = words
-    if '' in arguments or any(re.fullmatch('--[a-z-]+=', word) for word in arguments):
-        raise ValueError('an argument is empty (a variable that is not set?); leave it out, or fill it in')
-    arguments = [_expand_home(word) for word in arguments]
     options = train_options(arguments) if name == 'train' else {}
     tidy = FlagCreatePairsOff, DisallowNone  # no --no-flip, no --gpus None
-    verb = tyro.cli(VERBS[name], prog=f'cityseg {name}', args=arguments, config=tidy, **options)
-    check_numbers(verb)
-    return verb() or 0
+    return tyro.cli(VERBS[name], prog=f'cityseg {name}', args=arguments, config=tidy, **options)
