@@ -163,7 +163,7 @@ def atomic_write(
     finally:
         temporary.unlink(missing_ok=True)
 
-# %% ../nbs/00_core.ipynb #98ab8c0c
+# %% ../nbs/00_core.ipynb #d8cdb259
 def check_out_folder(
     path: Path  # a folder, to be made when missing
 ):
@@ -186,14 +186,16 @@ def _try_to_write(folder):
         raise OSError(error.errno, error.strerror, str(folder)) from None   # not of the trial's name
 
 def check_out_files(
-    *paths: Path | None  # files to be written; None: not asked for
+    *paths: Path | None,                      # files to be written; None: not asked for
+    inputs: Iterable[Path | str | None] = ()  # what the same work reads
 ):
     "Refuse files that can't be written. Raises `DataError` or OSError, with what is in the way."
     asked = [path for path in paths if path is not None]
+    in_use = [Path(place) for place in (*_STREAMS, *inputs) if place is not None]
     for path in asked:
         check_regular_file(path)
-        if path.exists() and any(stream.exists() and path.samefile(stream) for stream in _STREAMS):
-            raise DataError(path, 'is where this command prints to', 'name another file')
+        if path.exists() and any(place.exists() and path.samefile(place) for place in in_use):
+            raise DataError(path, 'is what this process reads, or prints to', 'name another file')
         folder = path.resolve().parent
         check_out_folder(folder)
         if folder.is_dir():

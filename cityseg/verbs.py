@@ -83,7 +83,7 @@ class Check:
         from cityseg.data import check
         return _report(check(self.root), 'complete and sound')
 
-# %% ../nbs/27_verbs.ipynb #fa1c0b4f
+# %% ../nbs/27_verbs.ipynb #a638fcfb
 @dataclass
 class Pack:
     """Pack frames once, losslessly, so that training reads only what a crop needs.
@@ -99,6 +99,8 @@ class Pack:
         from cityseg.data import frames
         from cityseg.store import Store, pack, verify
         check_out_folder(self.out)
+        if self.out.resolve() == self.root.resolve():
+            raise DataError(self.out, 'holds the data', 'pack into a folder of its own')
         splits = self.splits or [split for split in _splits(self.root) if split in ('train', 'val')]
         if not splits:
             raise DataError(self.root, 'holds no images of train or val', 'name its splits with --splits')
@@ -109,7 +111,7 @@ class Pack:
         if self.verify:
             return _report(verify(self.out, listed), 'every pixel is as in the data')
 
-# %% ../nbs/27_verbs.ipynb #76597076
+# %% ../nbs/27_verbs.ipynb #9371688a
 @dataclass
 class Train:
     """Train a model. Every field of a Run is a flag; --recipe says where their values start.
@@ -134,9 +136,6 @@ class Train:
         row = launch(self.run, self.root, self.out, self.gpus, self.resume)
         is_first = int(os.environ.get('RANK', 0)) == 0  # under torchrun the others are silent
         if is_first and 'miou' in row:
-            best = self.out/'best'/'model.safetensors'
-            if not best.exists():
-                raise DataError(best, 'is missing', 'was the disk full? make room, and train anew')
             _show(f'{self.out}: mean IoU {row["miou"]:.4f} at iteration {row["iteration"]:,}; '
                   f'the best model is in {self.out}/best, the report in {self.out}/report.html')
         return 130 if row.get('interrupted') else 0  # what a shell expects after Ctrl-C
@@ -185,7 +184,7 @@ class Predict:
         of_all = f' (this process; {len(listed)} in all)' if len(written) < len(listed) else ''
         _show(f'{len(written)} predictions in {self.out}{of_all}')
 
-# %% ../nbs/27_verbs.ipynb #5f950ffd
+# %% ../nbs/27_verbs.ipynb #9dcecac9
 @dataclass
 class Evaluate:
     "Score predictions exactly as the official evaluator does."
@@ -197,7 +196,7 @@ class Evaluate:
     workers: int | None = None  # frames worked on at once; default: the CPU's cores, at most 8
 
     def __call__(self):
-        check_out_files(self.json, self.frames)
+        check_out_files(self.json, self.frames, inputs=[self.predictions])
         _check_exists(self.root)
         from cityseg.frame import find_predictions
         predictions = find_predictions(self.predictions)
@@ -211,7 +210,7 @@ class Evaluate:
         finally:   # neither a full disk nor a closed pipe takes the other one with it
             _show(scores)
 
-# %% ../nbs/27_verbs.ipynb #159f86fa
+# %% ../nbs/27_verbs.ipynb #1e2442da
 @dataclass
 class Submit:
     "Zip predictions for the benchmark; or, with --check, say what its server would refuse."
@@ -224,7 +223,7 @@ class Submit:
         is_check = self.check is not None
         if (self.folder is None) != is_check or (self.zip is None) != is_check:
             raise ValueError('give a folder and --zip FILE, or --check FILE_OR_DIR')
-        check_out_files(self.zip)
+        check_out_files(self.zip, inputs=[self.folder])
         from cityseg.data import frames
         from cityseg.submission import check_submission, zip_predictions
         expected = frames(self.frames, 'test', labels=False) if self.frames else None
@@ -330,7 +329,7 @@ class Weather:
             _show(weather_table(scores))
         _show(plot)
 
-# %% ../nbs/27_verbs.ipynb #39666363
+# %% ../nbs/27_verbs.ipynb #80f2624b
 @dataclass
 class Inspect:
     "Write the mask inspector as one HTML file that needs no kernel and no network."
@@ -343,7 +342,7 @@ class Inspect:
     notes: Path | None = None  # JSON file of notes to show; default: the one beside the predictions
 
     def __call__(self):
-        check_out_files(self.out)
+        check_out_files(self.out, inputs=[self.predictions, self.other, self.notes])
         from cityseg.data import frames
         listed = frames(self.root, self.split, labels=self.split != 'test')
         predictions, _ = _predictions_or_model(self.predictions)
