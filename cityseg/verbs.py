@@ -22,16 +22,22 @@ from .core import (
     DataError, Remark, abbreviate, atomic_write, check_out_files, check_out_folder, check_regular_file,
     did_you_mean, printable)
 
-# %% ../nbs/27_verbs.ipynb #beb9896e
+# %% ../nbs/27_verbs.ipynb #6c77bfdf
 def _check_exists(*paths):
     "Raises `DataError` for a path where nothing is."
     for path in paths:
         if not path.exists():
             raise DataError(path, 'does not exist', 'look for a slip in its name')
 
-def _holds_model(path):
-    "Is this the folder of a trained model, or of a run that has one?"
-    return (path/'best'/'config.json').exists() or (path/'config.json').exists()
+def _model_folder(name):
+    "The run or best/ folder that a model's name means; a file in it means the same."
+    path = Path(name)
+    return path.parent if path.suffix in ('.pt', '.safetensors', '.json') else path
+
+def _holds_model(name):
+    "Is this a trained model, or a run that has one?"
+    folder = _model_folder(name)
+    return (folder/'best'/'config.json').exists() or (folder/'config.json').exists()
 
 def check_model(
     name: str  # a run, its best/ folder, or an SMP model on a hub
@@ -39,7 +45,7 @@ def check_model(
     "Refuse what is no model, as far as that can be seen without torch. Raises `DataError`."
     path = Path(name)
     may_be_on_hub = name.count('/') == 1 and not path.parent.is_dir()
-    if may_be_on_hub or _holds_model(path):
+    if may_be_on_hub or _holds_model(name):
         return
     what = 'holds no trained model' if path.exists() else 'does not exist'
     raise DataError(path, what, 'name a run that was validated once, its best/ folder, or a model on a hub')
@@ -232,19 +238,19 @@ class Submit:
         faults = check_submission(self.check or self.zip, expected)
         return _report(faults, 'the server would take it', short=True)
 
-# %% ../nbs/27_verbs.ipynb #282c0f9f
+# %% ../nbs/27_verbs.ipynb #c4112091
 def _predictor(name):
     "A model as a `Predictor`, and what to call it."
     check_model(name)
     from cityseg.inference import Predictor
     from cityseg.model import load_model
-    path = Path(name).absolute()
+    path = _model_folder(name).absolute()
     return Predictor(load_model(name)), path.parent.name if path.name == 'best' else path.name
 
 def _predictions_or_model(name):
     "Predictions by frame name, or a model as a `Predictor`; and what to call it."
     path = Path(name)
-    if not path.exists() or _holds_model(path) or (path/'run.json').exists():
+    if not path.exists() or _holds_model(name) or (_model_folder(name)/'run.json').exists():
         return _predictor(name)
     from cityseg.frame import find_predictions
     return find_predictions(path), ''
