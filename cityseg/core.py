@@ -104,6 +104,8 @@ class ProgressHandler(logging.Handler):
         except Exception:
             pass   # nobody is there any more to listen (a closed pipe): no reason to stop the work
 
+if sys.stderr is None:   # closed before Python began (2>&-): progress bars would stumble over it
+    sys.stderr = open(os.devnull, 'w', encoding='utf-8')
 logger = logging.getLogger('cityseg')
 if not logger.handlers:
     logger.addHandler(ProgressHandler())
