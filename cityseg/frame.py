@@ -408,7 +408,7 @@ class PairFrame(Frame):
     def label_ids(self) -> np.ndarray:  # labelIds uint8 [H,W], the 19 evaluated only
         return to_label_ids(decode_colors(read_pair(self.label_path)[1]))
 
-# %% ../nbs/05_frame.ipynb #5d7ee782
+# %% ../nbs/05_frame.ipynb #644c68cb
 def _unpack(archive, info):
     "The bytes of a member of a zip, and no more than its directory promises. Raises DataError."
     is_encrypted = info.flag_bits & 1
@@ -420,7 +420,8 @@ def _unpack(archive, info):
         with archive.open(info) as file:
             return file.read(info.file_size + 1)
     except Exception as error:   # zipfile has many ways to fail
-        raise DataError(info.filename, f'cannot be read ({error})', 'download or zip it again') from error
+        what = f'cannot be read ({str(error) or "cut off"})'
+        raise DataError(info.filename, what, 'download or zip it again') from error
 
 def members(
     path: Path  # folder or zip file
@@ -440,7 +441,7 @@ def members(
         raise DataError(path, what, 'give the folder or zip of the predictions') from error
     infos = sorted(archive.infolist(), key=lambda info: info.filename)
     return [Member(info.filename, info.file_size, partial(_unpack, archive, info))
-            for info in infos if not info.is_dir()]
+            for info in infos if not info.filename.endswith('/')]
 
 # %% ../nbs/05_frame.ipynb #a99be15b
 FRAME_NAME = re.compile(r'(?!\.).+?_\d{6}_\d{6}(?!\d)')  # <city>_<sequence>_<frame>
