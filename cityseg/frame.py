@@ -212,7 +212,7 @@ def _ids_of_palette(path, indices, palette, greys):
         raise DataError(path, what, 'is it a picture of colours, or of trainIds? Write labelIds')
     return indices
 
-# %% ../nbs/05_frame.ipynb #e3110962
+# %% ../nbs/05_frame.ipynb #be310bea
 _ADVICE = 'write labelIds as an 8-bit PNG of one channel'
 
 def _check_ids(path, ids, highest):
@@ -221,10 +221,10 @@ def _check_ids(path, ids, highest):
         hint = ' (trainIds, perhaps?)' if ids.max() == VOID else ''
         raise DataError(path, f'holds the id {ids.max()}, they end at {highest}{hint}', _ADVICE)
     if highest == INSTANCES:
-        wrong = ids[(ids > 33) & (ids <= 1000)]
-        if wrong.size:
+        wrong = cv2.inRange(ids, 34, 1000)
+        if wrong.any():
             remedy = 'an instanceId is a labelId, or 1000 times one plus a number: get it anew'
-            raise DataError(path, f'holds {wrong.max()}, which is no id', remedy)
+            raise DataError(path, f'holds {ids[wrong > 0].max()}, which is no id', remedy)
 
 def read_ids(
     path: Path,              # PNG file, or a `Member` of a zip

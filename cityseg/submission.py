@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TEST_SET', 'write_prediction', 'write_predictions', 'zip_predictions', 'check_submission']
 
-# %% ../nbs/20_submission.ipynb #41c89ce0
+# %% ../nbs/20_submission.ipynb #e6cee586
 import zipfile
 import zlib
 from collections import Counter
@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 from tqdm.auto import tqdm
 from .core import DataError, Fault, Remark, atomic_write, prefetch, shard
-from .frame import FRAME_NAME, find_predictions, members, read_file, read_ids, read_prediction
+from .frame import (
+    FRAME_NAME, find_predictions, members, read_file, read_ids, read_prediction, train_ids_suspected)
 from .labels import CLASSES, N_CLASSES, to_label_ids
 
 # %% ../nbs/20_submission.ipynb #819b0f01
@@ -113,7 +114,7 @@ def zip_predictions(
             archive.writestr(info, read_file(found[name]))
     return Path(zip)
 
-# %% ../nbs/20_submission.ipynb #680d1495
+# %% ../nbs/20_submission.ipynb #4ac9f8e7
 _IS_EVALUATED = np.isin(np.arange(256), [label.id for label in CLASSES])  # bool [256]
 
 def _ids_flaw(label_ids):
@@ -121,8 +122,7 @@ def _ids_flaw(label_ids):
     counts = cv2.calcHist([label_ids], [0], None, [256], [0, 256]).ravel()
     share = counts / counts.sum()
     wrong = np.flatnonzero((counts > 0) & ~_IS_EVALUATED)
-    ends_like_train_ids = not counts[20:255].any()
-    if ends_like_train_ids and share[1:19][~_IS_EVALUATED[1:19]].sum() > .01:
+    if train_ids_suspected(label_ids):
         which = 'of 20 classes, void being one' if counts[19] else 'ids up to 18 only'
         return f'holds trainIds, it seems ({which})', 'turn them into labelIds with to_label_ids'
     if len(wrong):
