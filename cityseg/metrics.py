@@ -363,7 +363,7 @@ def _check_faults(faults, doubts, total):
     for doubt in abbreviate(doubts):
         logger.warning(doubt)
 
-# %% ../nbs/11_metrics.ipynb #c6d261ab
+# %% ../nbs/11_metrics.ipynb #b4e8f832
 def evaluate(
     predictions: Path | dict,  # folder or zip of labelId PNGs, or a dict of frame name -> path
     root: Path | Root | list,  # the data set in any layout, or a list of `Frame`s
@@ -374,7 +374,7 @@ def evaluate(
     "Score predictions exactly as the official script does. Raises ValueError with all faults."
     if workers is not None and workers < 1:
         raise ValueError(f'{workers} workers can evaluate nothing; give 1 or more')
-    wanted = root if isinstance(root, list) else frames(root, split)
+    wanted = root if isinstance(root, list) else frames(root, split, images=False)
     wanted = sorted(wanted, key=lambda frame: frame.name)
     paths = predictions if isinstance(predictions, dict) else find_predictions(predictions)
     note = _why_no_iiou(wanted, instances)
