@@ -85,15 +85,19 @@ def same_size(
         listed = ', '.join(f'{name} {h}x{w}' for name, (h, w) in sizes.items())
         raise ValueError(f'sizes differ: {listed} (height x width)')
 
-# %% ../nbs/12_visualization.ipynb #77cf8129
+# %% ../nbs/12_visualization.ipynb #c4f271c9
 def overlay(
     image: np.ndarray,         # RGB uint8 [H,W,3]
     train_ids: np.ndarray,     # trainIds, uint8 [H,W]
     alpha: float = .5,         # how much of the colour covers the photo: 0 (none) .. 1 (all)
     palette: str = 'official'  # one of `PALETTES`
 ) -> np.ndarray:  # RGB uint8 [H,W,3]
-    "The photo with the classes' colours over it, each with a full-colour outline."
+    """The photo with the classes' colours over it, each with a full-colour outline.
+
+    Raises ValueError for arrays that differ in size, or an alpha beyond 0..1."""
     same_size(image=image, train_ids=train_ids)
+    if not 0 <= alpha <= 1:
+        raise ValueError(f'alpha is {alpha}; it goes from 0 (the photo) to 1 (the colours)')
     if alpha == 0:
         return image.copy()
     colors = colorize(train_ids, palette)
