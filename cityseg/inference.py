@@ -326,7 +326,7 @@ def _fingerprint(model, *how):
         digest.update(value.cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
-# %% ../nbs/13_inference.ipynb #d073ee64
+# %% ../nbs/13_inference.ipynb #9c6156dd
 class Predictor:
     "A model with a way of looking: image uint8 [H,W,3] -> trainIds uint8 [H,W]."
     def __init__(
@@ -380,8 +380,9 @@ class Predictor:
 
         Raises TypeError for other than uint8 [H,W,3], ValueError for no pixels."""
         _check_image(image)
-        x = self.normalize(image)
-        return _within_memory(self, image.shape[:2], partial(average_probabilities, self.network, x))
+        def look(passes):
+            return average_probabilities(self.network, self.normalize(image), passes)
+        return _within_memory(self, image.shape[:2], look)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:  # trainIds, uint8 [H,W]
         return self.many([image])[0]

@@ -5,8 +5,7 @@
 # %% auto #0
 __all__ = ['PALETTES', 'shrink', 'colors_of', 'colorize', 'same_size', 'overlay', 'error_map', 'side_by_side', 'jpeg', 'data_uri',
            'letters', 'classes_present', 'legend', 'plain_text', 'figure', 'plain_axes', 'show_images', 'show_frame',
-           'show_batch', 'show_prediction', 'show_worst', 'show_iou', 'show_frequencies', 'show_confusion',
-           'show_history']
+           'show_batch', 'show_prediction', 'show_iou', 'show_frequencies', 'show_confusion', 'show_history']
 
 # %% ../nbs/12_visualization.ipynb #f080ce35
 import base64
@@ -308,19 +307,7 @@ def show_batch(
         painted.append(overlay(_fit(np.asarray(image), 4), label, palette=palette))
     return show_images(painted, ncols=4, classes=labels, palette=palette, ax=ax)
 
-# %% ../nbs/12_visualization.ipynb #3f2549e0
-def _compare(image, label, pred, titles, ncols, palette):
-    "Image, ground truth, prediction and errors, each shrunk first; their titles; the mean IoU."
-    same_size(image=image, label=label, pred=pred)
-    confusion = Confusion().update(pred, label)
-    image = _fit(image, ncols)
-    label = _fit(label, ncols)
-    pred = _fit(pred, ncols)
-    panels = [image, label, pred, error_map(pred, label, image, palette)]
-    prediction = f'prediction: mean IoU {confusion.miou:.3f}'
-    errors = f'errors: {1 - confusion.accuracy:.1%} of the pixels'
-    return panels, [*titles, prediction, errors], confusion.miou
-
+# %% ../nbs/12_visualization.ipynb #366e0a69
 def show_prediction(
     image: np.ndarray,          # RGB uint8 [H,W,3]
     label: np.ndarray | None,   # ground truth trainIds, uint8 [H,W]; None or all void: not shown
@@ -332,29 +319,14 @@ def show_prediction(
     "Image, ground truth, prediction with its mean IoU, and errors with their share."
     if label is None or (label == VOID).all():
         return show_frame(image, pred, title, palette, ax)
-    panels, titles, _ = _compare(image, label, pred, ('image', 'ground truth'), 2, palette)
+    same_size(image=image, label=label, pred=pred)
+    confusion = Confusion().update(pred, label)
+    prediction = f'prediction: mean IoU {confusion.miou:.3f}'
+    errors = f'errors: {1 - confusion.accuracy:.1%} of the pixels'
+    panels = [_fit(array, 2) for array in (image, label, pred)]
+    panels.append(error_map(panels[2], panels[1], panels[0], palette))
+    titles = ['image', 'ground truth', prediction, errors]
     return show_images(panels, titles, title=title, palette=palette, ax=ax)
-
-# %% ../nbs/12_visualization.ipynb #0b92178c
-def show_worst(
-    frames: Iterable,           # of (name, image uint8 [H,W,3], label and pred: trainIds uint8 [H,W])
-    n: int = 3,                 # so many
-    palette: str = 'official',  # one of `PALETTES`
-    ax: Axes | None = None      # axes to draw in; None: a new figure
-) -> Figure:
-    "The labelled frames with the lowest mean IoU, worst first. Raises ValueError if there are none."
-    worst = []
-    for name, image, label, pred in frames:
-        if (label != VOID).any():
-            worst.append(_compare(image, label, pred, (name, 'ground truth'), 4, palette))
-            worst = sorted(worst, key=lambda compared: compared[2])[:n]
-    if not worst:
-        raise ValueError('no frame has a ground truth to compare with')
-    images, titles = [], []
-    for panels, names, _ in worst:
-        images += panels
-        titles += names
-    return show_images(images, titles, ncols=4, palette=palette, ax=ax)
 
 # %% ../nbs/12_visualization.ipynb #e14fe223
 def show_iou(
@@ -387,18 +359,15 @@ def show_iou(
         ax.legend(loc='lower right', **_LEGEND)
     return ax.figure
 
-# %% ../nbs/12_visualization.ipynb #f45b6cf1
+# %% ../nbs/12_visualization.ipynb #4dc83294
 def _class_shares(labels):
-    "Share of each class and of void, float64 [20], in label maps or in counts made already."
-    if isinstance(labels, np.ndarray) and labels.ndim == 1:
-        counts = labels
-    else:
-        counts = sum(np.bincount(label.ravel(), minlength=256) for label in labels)
+    "Share of each class and of void, float64 [20], in label maps."
+    counts = sum(np.bincount(label.ravel(), minlength=256) for label in labels)
     counts = np.append(counts[:N_CLASSES], counts[N_CLASSES:].sum())
     return counts/max(1, counts.sum())
 
 def show_frequencies(
-    labels: Iterable | dict,    # trainIds uint8 [H,W], or pixels by trainId, int [19..256]; or {split: any}
+    labels: Iterable | dict,    # of trainIds uint8 [H,W]; or {split: such}
     palette: str = 'official',  # one of `PALETTES`
     ax: Axes | None = None      # axes to draw in; None: a new figure
 ) -> Figure:
