@@ -251,7 +251,7 @@ def _draw(shot, total, about, view, alpha, height, palette):
     strip = _strip(picture.shape[1], left, right, classes_present(pred), palette)
     return np.vstack([picture, strip])
 
-# %% ../nbs/22_video.ipynb #0204b1ee
+# %% ../nbs/22_video.ipynb #3add95fb
 def _same_scene(frame, other, snippet=30):
     "Do two frames show one scene? Cityscapes films in snippets of 30 frames."
     same_sequence = (frame.city, frame.sequence) == (other.city, other.sequence)
@@ -274,7 +274,7 @@ class SmoothPredictor:
     def __call__(self, shot: Shot) -> Shot:
         "The shot with its prediction, of the film's size."
         now = self.probabilities(shot.image)
-        if self.frame and self.smooth and _same_scene(self.frame, shot.frame):
+        if self.frame and _same_scene(self.frame, shot.frame):
             now = self.smooth*self.memory + (1 - self.smooth)*now
         self.memory = now
         self.frame = shot.frame
