@@ -281,7 +281,7 @@ def _fill_list(c, results, notes):
     _show(c.sort_class, by.endswith(' of'))
     return list(listed.values())
 
-# %% ../nbs/24_inspector.ipynb #e4e4fbcc
+# %% ../nbs/24_inspector.ipynb #f4068658
 def _draw_picture(c, result, size, names):
     "Draw a frame as the controls say. Gives the view that it allows, and the picture, RGB uint8 [H,W,3]."
     available = available_views(result)
@@ -293,7 +293,7 @@ def _draw_picture(c, result, size, names):
     part = zoom_in(result, (height, width), c.zoom.value, position)
     classes = [train_id for train_id, chip in enumerate(c.chips) if chip.value]
     picture = draw_view(part, view, c.opacity.value, classes, names)
-    factor = max(1, size[0]//len(picture))   # few pixels are shown as squares
+    factor = max(1, min(size[0]//picture.shape[0], size[1]//picture.shape[1]))   # few pixels, as squares
     picture = picture.repeat(factor, 0).repeat(factor, 1)
     c.picture.value = jpeg(picture)
     for chip, *facts in zip(c.chips, CLASSES, result.iou, result.other_iou, result.share):

@@ -244,7 +244,7 @@ def _fit(array, ncols):
     h, w = array.shape[:2]
     return shrink(array, max(1, round(110*_WIDTH/ncols*h/w)))
 
-# %% ../nbs/12_visualization.ipynb #eca156ca
+# %% ../nbs/12_visualization.ipynb #ca55e354
 def show_images(
     images: Sequence,                 # RGB uint8 [H,W,3], or trainIds uint8 [H,W] to be colorized
     titles: Sequence[str] = (),       # one for each image
@@ -263,7 +263,8 @@ def show_images(
     patches = legend(*classes, palette=palette)
     ncols = min(len(images), ncols)
     nrows = math.ceil(len(images)/ncols)
-    panel_height = _WIDTH/ncols*images[0].shape[0]/images[0].shape[1] + .25*bool(titles)
+    h, w = images[0].shape[:2]
+    panel_height = min(_WIDTH, _WIDTH/ncols*h/w) + .25*bool(titles)
     height = nrows*panel_height + .32*bool(title) + .24*math.ceil(len(patches)/10)
     fig = figure(ax, height)
     if title:
