@@ -175,7 +175,7 @@ def image_size(
     height, width, orientation = _size_and_orientation(path, path)
     return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
 
-# %% ../nbs/05_frame.ipynb #6e297425
+# %% ../nbs/05_frame.ipynb #2ad8234e
 INSTANCES = 33_999  # the highest instanceId: it is the labelId alone, or 1000 times the labelId plus a number
 
 def _content(png, wanted):
@@ -196,7 +196,7 @@ def _decode_ids(data, height, width, bits, mode):
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
 
 def _ids_of_palette(path, indices, palette, greys):
-    "The ids of a palette PNG, RGB uint8 [n,3]. Raises DataError where its indices are none (`greys`: nor they)."
+    "The ids of a palette PNG: its indices, or its greys if they will do. Raises DataError for neither."
     used = np.flatnonzero(np.bincount(indices.ravel()))
     colors = palette[used[used < len(palette)]]
     if len(np.unique(colors, axis=0)) < len(used):
