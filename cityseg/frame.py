@@ -464,7 +464,7 @@ def members(
     return [Member(info.filename, info.file_size, partial(_unpack, archive, info))
             for info in infos if not info.filename.endswith('/')]
 
-# %% ../nbs/05_frame.ipynb #a99be15b
+# %% ../nbs/05_frame.ipynb #e020acc9
 FRAME_NAME = re.compile(r'(?!\.).+?_\d{6}_\d{6}(?!\d)')  # <city>_<sequence>_<frame>
 
 def find_predictions(
@@ -488,5 +488,8 @@ def find_predictions(
 def read_prediction(
     path: Path    # PNG of labelIds, or a `Member` of a zip
 ) -> np.ndarray:  # trainIds uint8 [H,W]
-    "Read a prediction; ids that are not evaluated become void. Raises DataError."
-    return to_train_ids(read_ids(path))
+    "Read a prediction; ids that are not evaluated become void. Raises DataError, for trainIds, too."
+    label_ids = read_ids(path)
+    if train_ids_suspected(label_ids):
+        raise DataError(path, 'holds trainIds, it seems', 'turn them into labelIds with to_label_ids')
+    return to_train_ids(label_ids)

@@ -7,7 +7,7 @@ __all__ = ['VIEWS', 'CONFIDENCE_COLORS', 'RUN_NAMES', 'Predictions', 'SORTS', 'A
            'available_views', 'render', 'draw_view', 'zoom_in', 'PredictionSource', 'collect_errors', 'read_result',
            'sort_number', 'sort_results', 'find_results', 'notes_path', 'read_notes', 'write_note']
 
-# %% ../nbs/23_frame_result.ipynb #f4ff4c76
+# %% ../nbs/23_frame_result.ipynb #60b3b8d0
 import json
 import os
 from collections.abc import Callable, Collection
@@ -18,7 +18,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw
-from .core import atomic_write
+from .core import atomic_write, read_json
 from .frame import Frame, find_predictions, read_prediction
 from .labels import N_CLASSES, VOID
 from .metrics import Confusion, mean_iou
@@ -180,7 +180,7 @@ def zoom_in(
             shown[field] = shrink(array[part], shown_height)
     return result._replace(**shown)
 
-# %% ../nbs/23_frame_result.ipynb #0a966779
+# %% ../nbs/23_frame_result.ipynb #55d12b6d
 Predictions = dict | Path | str | Callable | None  # {frame name: PNG}, a folder or zip, a model
 
 class PredictionSource:
@@ -197,6 +197,13 @@ class PredictionSource:
         self.model = model
         self.answers = {}   # frame name -> what the model said, as PNG and JPEG
         self.lock = Lock()
+
+    def check(self, frames: list[Frame]):
+        "Raises ValueError where the files are those of other frames only."
+        if not self.paths or self.model or any(frame.name in self.paths for frame in frames):
+            return
+        raise ValueError(f'none of the {len(frames)} frames has a prediction: they begin with '
+                         f'{frames[0].name}, the predictions with {next(iter(self.paths))}; another split?')
 
     def __call__(self, frame: Frame, image: np.ndarray) -> tuple:
         if frame.name in self.paths:
@@ -222,7 +229,7 @@ def _ask(model, image):
     train_ids = train_ids.byte().cpu().numpy()
     return cv2.imencode('.png', train_ids)[1], cv2.imencode('.jpg', confidence)[1]
 
-# %% ../nbs/23_frame_result.ipynb #ab245fbf
+# %% ../nbs/23_frame_result.ipynb #f1017227
 @contextmanager
 def collect_errors(
     problems: list[str],  # gets the words
@@ -235,12 +242,11 @@ def collect_errors(
         problems.append(f'{what}: {error}' if what else str(error))
 
 def _checked(train_ids, image, what, problems):
-    "The same trainIds. Raises ValueError where they don't fit the photo; what else is odd becomes a problem."
+    "The same trainIds. Raises ValueError where they don't fit the photo; much void becomes a problem."
     same_size(**{what: train_ids, 'photo': image})
     void = np.mean(train_ids >= N_CLASSES)
     if void > .2:
-        doubt = 'is no evaluated labelId; are these trainIds? (to_label_ids cures that)'
-        problems.append(f'{void:.0%} of the {what} {doubt}')
+        problems.append(f'{void:.0%} of the {what} is of no class that is evaluated')
     return train_ids
 
 def _iou(train_ids, label):
@@ -340,7 +346,7 @@ def find_results(
             found.append(result)
     return found
 
-# %% ../nbs/23_frame_result.ipynb #799eb981
+# %% ../nbs/23_frame_result.ipynb #b6c3d605
 def notes_path(
     predictions: Predictions = None
 ) -> Path:
@@ -357,20 +363,17 @@ def notes_path(
 def read_notes(
     path: Path  # a JSON file, which need not exist
 ) -> dict[str, str]:  # frame name -> text
-    "The notes in a file. Raises ValueError when it holds something else."
-    path = Path(path)
-    try:
-        notes = json.loads(path.read_text(encoding='utf-8')) if path.exists() else {}
-        return {name: str(text) for name, text in notes.items()}
-    except (ValueError, AttributeError):
-        raise ValueError(f'{path} holds no notes (a JSON object of texts); move it away') from None
+    "The notes in a file. Raises DataError when it holds something else."
+    if not Path(path).exists():
+        return {}
+    return read_json(path, {str: str}, 'notes are a JSON object of texts: move it away')
 
 def write_note(
     path: Path,  # the JSON file
     name: str,   # of the frame
     text: str    # '': no note any more
 ) -> dict[str, str]:  # all notes
-    "Change one note in a file. Raises ValueError when it holds something else."
+    "Change one note in a file. Raises DataError when it holds something else."
     notes = {**read_notes(path), name: text.strip()}
     if not notes[name]:
         del notes[name]

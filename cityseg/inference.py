@@ -6,13 +6,13 @@
 __all__ = ['MIN_SIDE', 'window_starts', 'window_weights', 'Window', 'TTAPass', 'tta_passes', 'window_images', 'split_upsampling',
            'Network', 'forward_windows', 'argmax_planes', 'average_probabilities', 'Predictor', 'predict_frames']
 
-# %% ../nbs/13_inference.ipynb #37348ff9
+# %% ../nbs/13_inference.ipynb #fa164e23
 import copy
 import hashlib
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice, product
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -73,13 +73,13 @@ class TTAPass(NamedTuple):
     flip: bool     # is it mirrored?
     windows: list  # of `Window`
 
-# %% ../nbs/13_inference.ipynb #83a4895f
+# %% ../nbs/13_inference.ipynb #31f0057a
 MIN_SIDE = 32  # pixels that a network sees, at least
 
 def _side_windows(full, scale, window, stride):
     "How many pixels of a window the network sees along a side; [(slice of the frame, weights)]."
     scaled = max(MIN_SIDE, round(scale*full))
-    seen = min(window or max(MIN_SIDE, full), scaled)
+    seen = min(window or scaled, scaled)
     stride = stride or math.ceil(seen*2/3)
     # a window's length and the step to the next one, in pixels of the frame
     length = round(seen*full/scaled)
@@ -89,13 +89,13 @@ def _side_windows(full, scale, window, stride):
     parts = [slice(start, start + length) for start in starts]
     return seen, [(part, weight[part]) for part, weight in zip(parts, weights)]
 
-# %% ../nbs/13_inference.ipynb #0ac013be
+# %% ../nbs/13_inference.ipynb #ea01a823
 def tta_passes(
     size: tuple[int, int],                  # height and width of the frame, pixels
     scales: tuple[float, ...] = (1.,),      # the frame is looked at in each of these sizes
     flip: bool = False,                     # and mirrored
-    window: tuple[int, int] | None = None,  # what is seen at once, pixels; None: as much as a frame has
-    stride: tuple[int, int] | None = None   # to the next window, at most; None: two thirds of one
+    window: tuple[int, int] | None = None,  # what is seen at once, pixels; None: everything
+    stride: tuple[int, int] | None = None   # to the next window, at most; None: two thirds of it
 ) -> list[TTAPass]:
     "All passes over a frame: one for each scale, and one for its mirror image."
     window_height, window_width = window or (None, None)
@@ -140,7 +140,7 @@ def split_upsampling(
     small._modules = {**model._modules, 'segmentation_head': torch.nn.Sequential(*layers)}
     return small, upsampling
 
-# %% ../nbs/13_inference.ipynb #9fce0dc8
+# %% ../nbs/13_inference.ipynb #3e883e7d
 def _default_device():
     "The device of this process; a GPU that can't be used is worth a word."
     device = pick_device()
@@ -165,10 +165,19 @@ class Network:
         self.batch = batch or (4 if self.device.type == 'cuda' else 1)
 
     def __call__(self, windows: list) -> torch.Tensor:
-        "Logits [B,19,n,m] of images float32 [1,3,h,w]. Raises ValueError where there aren't 19 classes."
+        """Logits [B,19,n,m] of images float32 [1,3,h,w].
+
+        Raises ValueError for a model of other than 19 classes, or that can't take images of this size."""
         x = torch.cat(windows) if len(windows) > 1 else windows[0]
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            logits = forward(self.model, x)
+        try:
+            with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+                logits = forward(self.model, x)
+        except (RuntimeError, AssertionError) as error:
+            if is_out_of_memory(error) or 'CUDA' in str(error):
+                raise
+            height, width = x.shape[-2:]
+            raise ValueError(f'the model fails on images of {height}x{width} pixels ({error}); '
+                             'give it a larger --window, or one of the size it was made for') from error
         if logits.ndim != 4 or logits.shape[1] != N_CLASSES:
             raise ValueError(f'the model gives {tuple(logits.shape)} for a batch of images; '
                              f'wanted [B,{N_CLASSES},h,w]')
@@ -185,27 +194,19 @@ class Network:
                 plane = F.interpolate(plane, padded, mode='bilinear')
             yield plane[0, 0, :height, :width]
 
-# %% ../nbs/13_inference.ipynb #2a6f0654
-def _halve_batch(network, windows):
-    "Take half as many windows from now on. Raises RuntimeError when it was but one."
-    height, width = windows[0].shape[-2:]
-    if len(windows) == 1:
-        smaller = f'{max(MIN_SIDE, height//2)} {max(MIN_SIDE, width//2)}'
-        raise RuntimeError(f'out of memory: {height}x{width} pixels at once do not fit on '
-                           f'{network.device}; look through a smaller window, such as --window {smaller}')
-    network.batch = len(windows)//2
-    logger.warning(f'out of memory with {len(windows)} windows of {height}x{width} at once: '
-                   f'going on with {network.batch}')
-
+# %% ../nbs/13_inference.ipynb #38fb7979
 def _forward_or_halve(network, windows):
     "Logits of a batch of windows, or None when memory ran out; the batch is smaller from then on."
     try:
         return network(windows)
     except RuntimeError as error:
-        if not is_out_of_memory(error):
+        if len(windows) == 1 or not is_out_of_memory(error):
             raise
-        _halve_batch(network, windows)
     torch.cuda.empty_cache()   # out here, where the error holds no tensors any more
+    network.batch = len(windows)//2
+    height, width = windows[0].shape[-2:]
+    logger.warning(f'out of memory with {len(windows)} windows of {height}x{width} at once: '
+                   f'going on with {network.batch}')
 
 # %% ../nbs/13_inference.ipynb #8120baca
 def forward_windows(
@@ -270,7 +271,31 @@ def average_probabilities(
             _add_probabilities(part, planes, window.weights.to(x.device))
     return total.div_(len(passes))
 
-# %% ../nbs/13_inference.ipynb #4b0f0343
+# %% ../nbs/13_inference.ipynb #890f7904
+def _within_memory(predict, size, look):
+    """Do what takes the passes over a frame of that size, in ways that need less and less memory.
+
+    Raises RuntimeError when none is left."""
+    try:
+        return look(predict.passes(size))
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        height, width = size
+        device = predict.network.device
+        is_whole = predict.view['window'] is None and not predict.in_parts
+        if not is_whole or max(predict.view['scales']) <= 1:
+            seen = predict.view['window'] or size
+            smaller = ' '.join(str(max(MIN_SIDE, side//2)) for side in seen)
+            raise RuntimeError(f'out of memory on {device} with a frame of {height}x{width} pixels; '
+                               f'look through a smaller window, such as --window {smaller}') from error
+    torch.cuda.empty_cache()
+    predict.in_parts = True
+    logger.warning(f'out of memory on {device} with an enlarged frame as a whole: '
+                   f'from now on through windows of its own size, {height}x{width}')
+    return _within_memory(predict, size, look)
+
+# %% ../nbs/13_inference.ipynb #7b8e4925
 def _check_options(window, stride, scales, batch):
     "Raises ValueError for a way of looking that can't work."
     if window and min(window) < MIN_SIDE:
@@ -284,6 +309,15 @@ def _check_options(window, stride, scales, batch):
     if batch is not None and batch < 1:
         raise ValueError(f'batch: {batch}; at least 1')
 
+def _check_image(image):
+    "Raises TypeError for what is no RGB image, uint8 [H,W,3], and ValueError for one without a pixel."
+    if not isinstance(image, np.ndarray):
+        raise TypeError(f'an RGB image, uint8 [H,W,3], wanted; got {type(image).__name__}: np.asarray helps')
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise TypeError(f'an RGB image, uint8 [H,W,3], wanted; got {image.dtype} {image.shape}')
+    if image.size == 0:
+        raise ValueError(f'the image has no pixels: {image.shape}')
+
 def _fingerprint(model, *how):
     "A digest of a model's weights and of how they are used."
     digest = hashlib.sha1(repr(how).encode())
@@ -292,7 +326,7 @@ def _fingerprint(model, *how):
         digest.update(value.cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
-# %% ../nbs/13_inference.ipynb #b6fc6ee8
+# %% ../nbs/13_inference.ipynb #9c6156dd
 class Predictor:
     "A model with a way of looking: image uint8 [H,W,3] -> trainIds uint8 [H,W]."
     def __init__(
@@ -300,7 +334,7 @@ class Predictor:
         model: torch.nn.Module,  # images [B,3,h,w] -> logits [B,19,n,m]; may have .mean and .std
         device: str | torch.device | None = None,  # None: the GPU if there is one
         amp: str = 'auto',                         # mixed precision: auto, fp16, bf16, no
-        window: tuple[int, int] | None = None,     # sliding window, pixels; None: the whole frame
+        window: tuple[int, int] | None = None,     # sliding window, pixels; None: the whole frame at once
         scales: tuple[float, ...] = (1.,),         # TTA: in each of these sizes, 0.1..8
         flip: bool = False,                        # TTA: mirrored, too
         stride: tuple[int, int] | None = None,     # to the next window, at most; None: 2/3 of it
@@ -314,6 +348,7 @@ class Predictor:
         self.mean = getattr(model, 'mean', IMAGENET[0])
         self.std = getattr(model, 'std', IMAGENET[1])
         self.on_any_gpu = str(device or self.network.device.type) == 'cuda'   # no one was asked for
+        self.in_parts = False   # is an enlarged frame seen through windows, because memory ran out?
 
     @cached_property
     def tag(self) -> str:
@@ -324,7 +359,10 @@ class Predictor:
 
     def passes(self, size: tuple[int, int]) -> list[TTAPass]:
         "All passes over a frame of that height and width."
-        return tta_passes(size, **self.view)
+        view = self.view
+        if self.in_parts:
+            view = {**view, 'window': size}
+        return tta_passes(size, **view)
 
     def copy_to(self, device: str | torch.device) -> 'Predictor':
         "The same on another device, with weights of its own."
@@ -332,17 +370,19 @@ class Predictor:
         return Predictor(model, device, self.amp, batch=self.network.batch, **self.view)
 
     def normalize(self, image: np.ndarray) -> torch.Tensor:  # float32 [1,3,H,W]
-        "An image, on the device, as the model wants it. Raises TypeError if it isn't uint8 [H,W,3]."
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise TypeError(f'an RGB image, uint8 [H,W,3], wanted; got {image.dtype} {image.shape}')
+        "An image, on the device, as the model wants it."
         images = torch.from_numpy(np.ascontiguousarray(image))[None]
         return to_device(images, self.mean, self.std, self.network.device)
 
     @torch.inference_mode()
     def probabilities(self, image: np.ndarray) -> torch.Tensor:
-        "Class probabilities, float32 [19,H,W] on the device, averaged over windows and passes."
-        x = self.normalize(image)
-        return average_probabilities(self.network, x, self.passes(x.shape[-2:]))
+        """Class probabilities, float32 [19,H,W] on the device, averaged over windows and passes.
+
+        Raises TypeError for other than uint8 [H,W,3], ValueError for no pixels."""
+        _check_image(image)
+        def look(passes):
+            return average_probabilities(self.network, self.normalize(image), passes)
+        return _within_memory(self, image.shape[:2], look)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:  # trainIds, uint8 [H,W]
         return self.many([image])[0]
@@ -350,31 +390,41 @@ class Predictor:
     @torch.inference_mode()
     def many(self, images: list[np.ndarray]) -> list[np.ndarray]:  # trainIds, uint8 [H,W]
         "Predict images; in batches where all are of one size and looked at whole and once."
-        if len({image.shape for image in images}) > 1:
+        for image in images:
+            _check_image(image)
+        sizes = {image.shape[:2] for image in images}
+        if len(sizes) != 1:
             return [self(image) for image in images]
-        passes = self.passes(images[0].shape[:2])
-        if len(passes) > 1 or len(passes[0].windows) > 1:
-            return [argmax_planes(self.probabilities(image)) for image in images]
-        return _predict_whole(self, images, passes[0])
+        return _within_memory(self, sizes.pop(), partial(_predict_images, self, images))
 
-# %% ../nbs/13_inference.ipynb #12532750
-def _predict_whole(predict, images, tta_pass):
-    "trainIds of images of one size, each of which is one window."
+# %% ../nbs/13_inference.ipynb #26845f0f
+def _predict_images(predict, images, passes):
+    "trainIds of images of one size; several go through the network at once where each is one window."
     network = predict.network
+    tta_pass = passes[0]
+    if len(passes) > 1 or len(tta_pass.windows) > 1:
+        found = (average_probabilities(network, predict.normalize(image), passes) for image in images)
+        return [argmax_planes(probabilities) for probabilities in found]
     window, = tta_pass.windows
     views = (next(window_images(predict.normalize(image), tta_pass)) for image in images)
     found = forward_windows(network, views)
     return [argmax_planes(_frame_planes(network, logits, tta_pass, window)) for logits in found]
 
-# %% ../nbs/13_inference.ipynb #e629e7fb
+# %% ../nbs/13_inference.ipynb #d0e4de51
 def _copies(predict, devices):
-    "A predictor for each device; None: for all GPUs, or the predictor alone if it has its place."
+    """A predictor for each device; None: for all GPUs, or the predictor alone if it has its place.
+
+    Raises ValueError for devices that are no list, and for another function on several."""
     if devices is None:
         under_torchrun = 'RANK' in os.environ
         may_spread = getattr(predict, 'on_any_gpu', False) and not under_torchrun
         if not may_spread or torch.cuda.device_count() < 2:
             return [predict]
         devices = [f'cuda:{i}' for i in range(torch.cuda.device_count())]
+    if isinstance(devices, str) or not devices:
+        raise ValueError(f"devices is {devices!r}; name them in a list, such as ['cuda:0', 'cuda:1']")
+    if not hasattr(predict, 'copy_to'):
+        raise ValueError('only a Predictor can be copied to devices; leave them out for another function')
     return [predict.copy_to(device) for device in devices]
 
 def predict_frames(

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['inspect_html', 'Prefetcher', 'build_controls', 'arrange', 'Inspector']
 
-# %% ../nbs/24_inspector.ipynb #7822fc1b
+# %% ../nbs/24_inspector.ipynb #24b1481d
 import base64
 import html
 import json
@@ -20,7 +20,7 @@ import cv2
 import ipywidgets as widgets
 import numpy as np
 from tqdm.auto import tqdm
-from .core import atomic_write, prefetch
+from .core import DataError, atomic_write, prefetch
 from .frame import Frame
 from .frame_result import ANY_CLASS, CONFIDENCE_COLORS, RUN_NAMES, SORTS, VIEWS, WITH_NOTE
 from .frame_result import FrameResult, PredictionSource, Predictions, available_views, collect_errors
@@ -66,7 +66,7 @@ def _page_entry(result, size):
         gain=_rounded(result.gain),
         meanConfidence=_rounded(result.mean_confidence))
 
-# %% ../nbs/24_inspector.ipynb #0403dfd4
+# %% ../nbs/24_inspector.ipynb #bca7e38a
 def inspect_html(
     frames: list[Frame],
     predictions: Predictions,
@@ -76,12 +76,19 @@ def inspect_html(
     names: tuple[str, str] = RUN_NAMES,   # how the two runs are called
     notes: Path | None = None             # JSON file of notes to show; default: beside the predictions
 ) -> Path:
-    "Write the inspector as one self-contained HTML file. Raises ValueError without frames."
+    """Write the inspector as one self-contained HTML file.
+
+    Raises ValueError without frames, predictions of any of them, or notes where a file of them is named."""
     if not frames:
         raise ValueError('no frames to inspect; frames(root, split) lists those of a split')
+    if notes and not Path(notes).exists():
+        raise DataError(notes, 'does not exist', 'name a file of notes, or leave it out')
     texts = read_notes(notes or notes_path(predictions))
     source = PredictionSource(predictions)
+    source.check(frames)
     second = PredictionSource(other) if other else None
+    if second:
+        second.check(frames)
     entries = []
     available = set()
     with atomic_write(out) as part:
@@ -89,6 +96,9 @@ def inspect_html(
             result = read_result(frame, source, second, names[1])
             available.update(available_views(result))
             entries.append(_page_entry(result, size))
+        if predictions and 'prediction' not in available:
+            first = entries[0]['problem']
+            raise ValueError(f'none of the {len(frames)} frames can be shown with a prediction: {first}')
         data = dict(
             frames=entries,
             classes=[dict(name=label.name, color=label.color) for label in CLASSES],
@@ -271,7 +281,7 @@ def _fill_list(c, results, notes):
     _show(c.sort_class, by.endswith(' of'))
     return list(listed.values())
 
-# %% ../nbs/24_inspector.ipynb #e4e4fbcc
+# %% ../nbs/24_inspector.ipynb #f4068658
 def _draw_picture(c, result, size, names):
     "Draw a frame as the controls say. Gives the view that it allows, and the picture, RGB uint8 [H,W,3]."
     available = available_views(result)
@@ -283,7 +293,7 @@ def _draw_picture(c, result, size, names):
     part = zoom_in(result, (height, width), c.zoom.value, position)
     classes = [train_id for train_id, chip in enumerate(c.chips) if chip.value]
     picture = draw_view(part, view, c.opacity.value, classes, names)
-    factor = max(1, size[0]//len(picture))   # few pixels are shown as squares
+    factor = max(1, min(size[0]//picture.shape[0], size[1]//picture.shape[1]))   # few pixels, as squares
     picture = picture.repeat(factor, 0).repeat(factor, 1)
     c.picture.value = jpeg(picture)
     for chip, *facts in zip(c.chips, CLASSES, result.iou, result.other_iou, result.share):

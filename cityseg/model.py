@@ -217,7 +217,18 @@ def build_model(
         recompute_blocks(model.encoder)
     return fuse_attention(model)
 
-# %% ../nbs/09_model.ipynb #74cce99b
+# %% ../nbs/09_model.ipynb #afc3224c
+def _logits(output):
+    "The logits in what a network gives. Raises ValueError where there are none."
+    if isinstance(output, dict) and output:
+        output = output.get('out', next(iter(output.values())))   # torchvision's name, or else the first
+    if isinstance(output, (tuple, list)) and output:
+        output = output[0]
+    if not isinstance(output, torch.Tensor):
+        raise ValueError(f'the network gives a {type(output).__name__}; wanted logits [B,{N_CLASSES},h,w], '
+                         "alone, first in a tuple, or as 'out' in a dict")
+    return output
+
 def forward(
     model: nn.Module,  # any module from images to logits
     x: torch.Tensor    # float [B,3,H,W], any H and W
@@ -229,7 +240,7 @@ def forward(
     bottom, right = -height % stride, -width % stride
     if bottom or right:
         x = F.pad(x, (0, right, 0, bottom), mode='replicate')
-    return model(x)[..., :height, :width]
+    return _logits(model(x))[..., :height, :width]
 
 # %% ../nbs/09_model.ipynb #0b4b338c
 def classifier(

@@ -92,7 +92,7 @@ def add_weather(
     spoiled = WEATHER[kind](image.astype(np.float32), strength, rng)
     return spoiled.clip(0, 255).astype(np.uint8)
 
-# %% ../nbs/21_robustness.ipynb #44b28fd5
+# %% ../nbs/21_robustness.ipynb #9d593225
 STRENGTHS = dict(light=.25, medium=.5, heavy=.75)
 
 def weather_scores(
@@ -101,13 +101,17 @@ def weather_scores(
     kinds: Sequence[str] = tuple(WEATHER),  # of `WEATHER`
     strengths: Sequence[float] = tuple(STRENGTHS.values())  # of each weather, above 0 and 1 at most
 ) -> dict:  # {(kind, strength): Confusion}, clear as ('clear', 0.0)
-    "Predict the same frames in each weather and count. Raises ValueError if there is nothing to count."
-    if not strengths:
-        raise ValueError('no strength is given; each is above 0, and 1 at most')
+    """Predict the same frames in each weather and count.
+
+    Raises ValueError if there is nothing to count, or no such weather."""
+    if not strengths or not all(0 < strength <= 1 for strength in strengths):
+        raise ValueError(f'strengths: {list(strengths)}; one at least, each above 0, and 1 at most')
     if not any(frame.labelled for frame in frames):
         raise ValueError('no frame has a ground truth; take train or val')
     scores = {}
     for kind in kinds:
+        if kind not in WEATHER:
+            raise ValueError(did_you_mean(kind, WEATHER, 'weather'))
         for strength in [0.] if kind == 'clear' else strengths:
             scores[kind, strength] = Confusion()
     for number, frame in enumerate(tqdm(frames, desc='weather', disable=None)):

@@ -5,8 +5,7 @@
 # %% auto #0
 __all__ = ['PALETTES', 'shrink', 'colors_of', 'colorize', 'same_size', 'overlay', 'error_map', 'side_by_side', 'jpeg', 'data_uri',
            'letters', 'classes_present', 'legend', 'plain_text', 'figure', 'plain_axes', 'show_images', 'show_frame',
-           'show_batch', 'show_prediction', 'show_worst', 'show_iou', 'show_frequencies', 'show_confusion',
-           'show_history']
+           'show_batch', 'show_prediction', 'show_iou', 'show_frequencies', 'show_confusion', 'show_history']
 
 # %% ../nbs/12_visualization.ipynb #f080ce35
 import base64
@@ -85,15 +84,19 @@ def same_size(
         listed = ', '.join(f'{name} {h}x{w}' for name, (h, w) in sizes.items())
         raise ValueError(f'sizes differ: {listed} (height x width)')
 
-# %% ../nbs/12_visualization.ipynb #77cf8129
+# %% ../nbs/12_visualization.ipynb #c4f271c9
 def overlay(
     image: np.ndarray,         # RGB uint8 [H,W,3]
     train_ids: np.ndarray,     # trainIds, uint8 [H,W]
     alpha: float = .5,         # how much of the colour covers the photo: 0 (none) .. 1 (all)
     palette: str = 'official'  # one of `PALETTES`
 ) -> np.ndarray:  # RGB uint8 [H,W,3]
-    "The photo with the classes' colours over it, each with a full-colour outline."
+    """The photo with the classes' colours over it, each with a full-colour outline.
+
+    Raises ValueError for arrays that differ in size, or an alpha beyond 0..1."""
     same_size(image=image, train_ids=train_ids)
+    if not 0 <= alpha <= 1:
+        raise ValueError(f'alpha is {alpha}; it goes from 0 (the photo) to 1 (the colours)')
     if alpha == 0:
         return image.copy()
     colors = colorize(train_ids, palette)
@@ -241,7 +244,7 @@ def _fit(array, ncols):
     h, w = array.shape[:2]
     return shrink(array, max(1, round(110*_WIDTH/ncols*h/w)))
 
-# %% ../nbs/12_visualization.ipynb #eca156ca
+# %% ../nbs/12_visualization.ipynb #ca55e354
 def show_images(
     images: Sequence,                 # RGB uint8 [H,W,3], or trainIds uint8 [H,W] to be colorized
     titles: Sequence[str] = (),       # one for each image
@@ -260,7 +263,8 @@ def show_images(
     patches = legend(*classes, palette=palette)
     ncols = min(len(images), ncols)
     nrows = math.ceil(len(images)/ncols)
-    panel_height = _WIDTH/ncols*images[0].shape[0]/images[0].shape[1] + .25*bool(titles)
+    h, w = images[0].shape[:2]
+    panel_height = min(_WIDTH, _WIDTH/ncols*h/w) + .25*bool(titles)
     height = nrows*panel_height + .32*bool(title) + .24*math.ceil(len(patches)/10)
     fig = figure(ax, height)
     if title:
@@ -304,19 +308,7 @@ def show_batch(
         painted.append(overlay(_fit(np.asarray(image), 4), label, palette=palette))
     return show_images(painted, ncols=4, classes=labels, palette=palette, ax=ax)
 
-# %% ../nbs/12_visualization.ipynb #3f2549e0
-def _compare(image, label, pred, titles, ncols, palette):
-    "Image, ground truth, prediction and errors, each shrunk first; their titles; the mean IoU."
-    same_size(image=image, label=label, pred=pred)
-    confusion = Confusion().update(pred, label)
-    image = _fit(image, ncols)
-    label = _fit(label, ncols)
-    pred = _fit(pred, ncols)
-    panels = [image, label, pred, error_map(pred, label, image, palette)]
-    prediction = f'prediction: mean IoU {confusion.miou:.3f}'
-    errors = f'errors: {1 - confusion.accuracy:.1%} of the pixels'
-    return panels, [*titles, prediction, errors], confusion.miou
-
+# %% ../nbs/12_visualization.ipynb #366e0a69
 def show_prediction(
     image: np.ndarray,          # RGB uint8 [H,W,3]
     label: np.ndarray | None,   # ground truth trainIds, uint8 [H,W]; None or all void: not shown
@@ -328,29 +320,14 @@ def show_prediction(
     "Image, ground truth, prediction with its mean IoU, and errors with their share."
     if label is None or (label == VOID).all():
         return show_frame(image, pred, title, palette, ax)
-    panels, titles, _ = _compare(image, label, pred, ('image', 'ground truth'), 2, palette)
+    same_size(image=image, label=label, pred=pred)
+    confusion = Confusion().update(pred, label)
+    prediction = f'prediction: mean IoU {confusion.miou:.3f}'
+    errors = f'errors: {1 - confusion.accuracy:.1%} of the pixels'
+    panels = [_fit(array, 2) for array in (image, label, pred)]
+    panels.append(error_map(panels[2], panels[1], panels[0], palette))
+    titles = ['image', 'ground truth', prediction, errors]
     return show_images(panels, titles, title=title, palette=palette, ax=ax)
-
-# %% ../nbs/12_visualization.ipynb #0b92178c
-def show_worst(
-    frames: Iterable,           # of (name, image uint8 [H,W,3], label and pred: trainIds uint8 [H,W])
-    n: int = 3,                 # so many
-    palette: str = 'official',  # one of `PALETTES`
-    ax: Axes | None = None      # axes to draw in; None: a new figure
-) -> Figure:
-    "The labelled frames with the lowest mean IoU, worst first. Raises ValueError if there are none."
-    worst = []
-    for name, image, label, pred in frames:
-        if (label != VOID).any():
-            worst.append(_compare(image, label, pred, (name, 'ground truth'), 4, palette))
-            worst = sorted(worst, key=lambda compared: compared[2])[:n]
-    if not worst:
-        raise ValueError('no frame has a ground truth to compare with')
-    images, titles = [], []
-    for panels, names, _ in worst:
-        images += panels
-        titles += names
-    return show_images(images, titles, ncols=4, palette=palette, ax=ax)
 
 # %% ../nbs/12_visualization.ipynb #e14fe223
 def show_iou(
@@ -383,18 +360,15 @@ def show_iou(
         ax.legend(loc='lower right', **_LEGEND)
     return ax.figure
 
-# %% ../nbs/12_visualization.ipynb #f45b6cf1
+# %% ../nbs/12_visualization.ipynb #4dc83294
 def _class_shares(labels):
-    "Share of each class and of void, float64 [20], in label maps or in counts made already."
-    if isinstance(labels, np.ndarray) and labels.ndim == 1:
-        counts = labels
-    else:
-        counts = sum(np.bincount(label.ravel(), minlength=256) for label in labels)
+    "Share of each class and of void, float64 [20], in label maps."
+    counts = sum(np.bincount(label.ravel(), minlength=256) for label in labels)
     counts = np.append(counts[:N_CLASSES], counts[N_CLASSES:].sum())
     return counts/max(1, counts.sum())
 
 def show_frequencies(
-    labels: Iterable | dict,    # trainIds uint8 [H,W], or pixels by trainId, int [19..256]; or {split: any}
+    labels: Iterable | dict,    # of trainIds uint8 [H,W]; or {split: such}
     palette: str = 'official',  # one of `PALETTES`
     ax: Axes | None = None      # axes to draw in; None: a new figure
 ) -> Figure:
