@@ -1,7 +1,7 @@
-"""Bad input by the hundred: every verb on files of the wrong shape, damaged files, devices, full disks, closed streams.
+"""Bad input by the hundred: every verb on what is damaged, of the wrong shape, full, closed or no file at all.
 
 `python campaign.py [SEED [CASES]]` prints each case that doesn't end as it should, and the counts."""
-import functools
+import ctypes
 import importlib
 import io
 import json
@@ -17,75 +17,39 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 PATIENCE = 60  # seconds; a case that takes longer hangs
 TRACEBACK, NOT_POSSIBLE = 99, 77  # exit statuses
+TRAIN = '--recipe cpu --iterations 1 --batch-size 2 --crop-size 64 64 --workers 0'.split()
 
 
 class Case(NamedTuple):
-    "A command, what is done to its input or its surroundings, and the files that it must leave if it says 0."
+    "A command, and what is done to its input or its surroundings."
     kind: str
     words: list
-    results: tuple = ()  # paths
+    results: tuple = ()  # paths that must be there if it ends with 0
     prepare: Callable | None = None  # in the process of the verb, just before
     fails: bool = False  # must it not end with 0?
-
-
-def run_case(case: Case, log: str):
-    "In a process of its own: run a verb as the shell's command does, everything it says in a file."
-    from cityseg.cli import main
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    sys.stdout = io.TextIOWrapper(os.fdopen(1, 'wb', 0), write_through=True, errors='backslashreplace')
-    sys.stderr = io.TextIOWrapper(os.fdopen(2, 'wb', 0), write_through=True, errors='backslashreplace')
-    os.chdir(Path(log).parent)
-    if case.prepare:
-        case.prepare()
-    try:
-        status = main([str(word) for word in case.words])
-    except BaseException as error:
-        with suppress(Exception):
-            os.write(output, f'Traceback: {type(error).__name__} {error}\n'.encode('utf-8', 'backslashreplace'))
-        os._exit(TRACEBACK)
-    os._exit(status)
-
-
-def verdict(case: Case, status: int | None, said: str) -> str:
-    "What is wrong with how a case ended, or nothing."
-    if status is None:
-        return 'hangs'
-    if 'Traceback' in said or status == TRACEBACK:
-        return 'traceback'
-    if '(unexpected' in said:
-        return 'unexpected'
-    if status < 0:
-        return f'killed by signal {-status}'
-    if 'output a device' in case.kind and not Path(case.words[-1]).is_char_device():
-        return 'replaces a device'
-    if status == 0 and case.fails:
-        return 'says 0'
-    if status == 0 and not all(Path(path).exists() for path in case.results):
-        return 'says 0 without the result'
-    if status not in (0, 130) and not said.strip() and case.kind != 'stream':
-        return 'fails without a word'
-    return ''
 
 
 # What is done to a file
 
 def empty(path: Path, rng: random.Random):
+    "Nothing in it."
     path.write_bytes(b'')
 
 
 def cut_off(path: Path, rng: random.Random):
+    "Its begin alone."
     content = path.read_bytes()
     path.write_bytes(content[:rng.randrange(len(content))])
 
 
 def flip_bits(path: Path, rng: random.Random):
+    "One bit, or twenty."
     content = bytearray(path.read_bytes())
     for _ in range(rng.choice([1, 1, 20])):
         content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
@@ -93,53 +57,53 @@ def flip_bits(path: Path, rng: random.Random):
 
 
 def other_text(path: Path, rng: random.Random):
+    "What a server says in its place, with a terminal's command in it."
     path.write_text('Not found\x1b[2J\n')
 
 
 def folder_instead(path: Path, rng: random.Random):
+    "A folder of its name."
     path.unlink()
     path.mkdir()
 
 
 def pipe_instead(path: Path, rng: random.Random):
+    "A pipe of its name, into which nobody ever writes."
     path.unlink()
     os.mkfifo(path)
 
 
 def link_in_circles(path: Path, rng: random.Random):
+    "A link to itself."
     path.unlink()
     path.symlink_to(path.name)
 
 
 def wrong_shape(path: Path, rng: random.Random):
-    "JSON of another shape: a plain value, or one key missing or of another type."
+    "JSON with another value somewhere, or with a key less; of lines of JSON one is another value."
     plain = [None, [], 3, 'text', [[1]], {}]
-    try:
-        content = json.loads(path.read_text())
-    except ValueError:   # lines of JSON
-        lines = path.read_text().splitlines()
+    text = path.read_text()
+    if path.suffix == '.jsonl':
+        lines = text.splitlines()
         lines[rng.randrange(len(lines))] = json.dumps(rng.choice(plain))
         path.write_text('\n'.join(lines) + '\n')
         return
-    if isinstance(content, dict) and content and rng.random() < .8:
-        inner = content
-        while True:
-            key = rng.choice(list(inner))
-            if isinstance(inner[key], dict) and inner[key] and rng.random() < .6:
-                inner = inner[key]
-                continue
-            break
-        if rng.random() < .3:
-            del inner[key]
-        else:
-            inner[key] = rng.choice([*plain, 1e30, -1, True])
-        path.write_text(json.dumps(content))
+    content = json.loads(text)
+    inner = content
+    key = rng.choice(list(inner))
+    while isinstance(inner[key], dict) and inner[key] and rng.random() < .6:
+        inner = inner[key]
+        key = rng.choice(list(inner))
+    how = rng.random()
+    if how < .3:
+        del inner[key]
     else:
-        path.write_text(json.dumps(rng.choice(plain)))
+        inner[key] = rng.choice([*plain, 1e30, -1, True])
+    path.write_text(json.dumps(content if how < .8 else rng.choice(plain)))
 
 
 def wrong_tensors(path: Path, rng: random.Random):
-    "A checkpoint that holds something else."
+    "A checkpoint that lacks something, or holds something else."
     import torch
     content = torch.load(path, weights_only=True)
     key = rng.choice(list(content))
@@ -156,8 +120,63 @@ def wrong_tensors(path: Path, rng: random.Random):
 ANY_FILE = [empty, cut_off, flip_bits, other_text, folder_instead, pipe_instead, link_in_circles]
 
 
+def ways_to_hurt(path: Path) -> list[Callable]:
+    "What may be done to a file, the likelier ones more often."
+    if path.suffix in ('.json', '.jsonl', '.ipynb'):
+        return [wrong_shape]*6 + ANY_FILE
+    return [wrong_tensors]*4 + ANY_FILE if path.suffix == '.pt' else ANY_FILE
+
+
+# What is done to a process
+
+def close_streams(*numbers: int):
+    "As the shell does for `2>&-`."
+    for number in numbers:
+        os.close(number)
+        setattr(sys, {1: 'stdout', 2: 'stderr'}[number], None)
+
+
+def break_pipe():
+    "Stdout is a pipe that nobody reads."
+    reader, writer = os.pipe()
+    os.close(reader)
+    os.dup2(writer, 1)
+
+
+def only_ascii():
+    "Streams that can't take an umlaut."
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding='ascii', errors='strict')
+
+
+def limit_files():
+    "No file may be longer than 20 kB."
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+
+def mount(where: Path, read_only: bool):
+    "A small disk at a place, seen by this process alone."
+    libc = ctypes.CDLL(None, use_errno=True)
+    new_namespace, private = 0x20000, 0x44000
+    if libc.unshare(new_namespace) or libc.mount(b'none', b'/', None, private, None):
+        os._exit(NOT_POSSIBLE)
+    libc.mount(b'tmpfs', str(where).encode(), b'tmpfs', int(read_only), b'size=24k,nr_inodes=40')
+
+
+def signal_later(number: int, delay: float):
+    "A signal comes after so many seconds."
+    signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    if not os.fork():
+        time.sleep(delay)
+        with suppress(ProcessLookupError):
+            os.kill(os.getppid(), number)
+        os._exit(0)
+
+
+# A stage and its cases
+
 class Stage:
-    "A small city, predictions, a run and a store, of which each case gets a copy."
+    "A small city, predictions, a run, a store, a kernel, of which each case gets a copy."
 
     def __init__(self, place: Path):
         self.place, self.base, self.count = place, place/'base', 0
@@ -168,196 +187,175 @@ class Stage:
         from cityseg.toycity import toy_city
         base = self.base
         toy_city(base/'city', size=(128, 256), train=2, val=2, test=2)
-        train = 'train {0}/city --out {0}/run --recipe cpu --iterations 2 --batch-size 2 --crop-size 64 64 --workers 0'
-        for words in (train, 'pack {0}/city --out {0}/store', 'predict {0}/run {0}/city --split val --out {0}/val',
-                      'predict {0}/run {0}/city --split test --out {0}/test', 'submit {0}/val --zip {0}/val.zip'):
-            run_verb(words.format(base).split())
+        for words in (['train', base/'city', '--out', base/'run', *TRAIN, '--iterations', 2],
+                      ['pack', base/'city', '--out', base/'store'],
+                      ['predict', base/'run', base/'city', '--split', 'val', '--out', base/'val'],
+                      ['submit', base/'val', '--zip', base/'val.zip']):
+            run_verb([str(word) for word in words])
         (base/'notes.json').write_text('{"lindental_000000_000000": "a note"}')
         kernel = Path(__file__).resolve().parents[2]/'kaggle'/'train'
         shutil.copytree(kernel, base/'kernel')
 
     def copy(self) -> Path:
-        "A copy that may be spoiled."
+        "A copy that may be spoiled; of those before only the last five stay."
         self.count += 1
+        shutil.rmtree(self.place/f'{self.count - 5}', ignore_errors=True)
         return Path(shutil.copytree(self.base, self.place/f'{self.count}', symlinks=True))
 
-    def reading(self, where: Path) -> dict:
-        "The commands that read each part of the stage: {part: [(words, results)]}."
-        out = where/'out'
-        city, run, store, val, archive = (where/name for name in ('city', 'run', 'store', 'val', 'val.zip'))
-        train = ['train', '--out', out, '--recipe', 'cpu', '--iterations', 1, '--batch-size', 2, '--crop-size', 64, 64,
-                 '--workers', 0]
-        def evaluate(predictions, data):
-            return ['evaluate', predictions, data, '--json', out], [out]
-        def film(source, data, split='val'):
-            return ['timelapse', source, data, '--split', split, '--out', f'{out}.mp4'], [f'{out}.mp4']
-        def page(data, predictions):
-            return ['inspect', data, predictions, '--out', f'{out}.html'], [f'{out}.html']
-        def predict(model, data):
-            return ['predict', model, data, '--split', 'val', '--out', out], [out]
-        return dict(
-            city=[(['check', city], []), ([*train, city], [out/'best']), evaluate(val, city), film(val, city),
-                  page(city, val), predict(run, city), (['pack', city, '--out', out], [out/'manifest.json'])],
-            store=[(['check', store], []), ([*train, store], [out/'best']), evaluate(val, store), film(val, store),
-                   page(store, val)],
-            val=[evaluate(val, city), film(val, city), page(city, val), (['submit', '--check', val], []),
-                 (['submit', val, '--zip', out], [out])],
-            archive=[evaluate(archive, city), film(archive, city), page(city, archive),
-                     (['submit', '--check', archive], []), (['submit', archive, '--zip', out], [out])],
-            run=[predict(run, city), film(run, city), page(city, run), (['compare', run, '--plot', f'{out}.png'], [f'{out}.png']),
-                 ([*train, city, '--out', run, '--iterations', 3, '--resume'], [run/'best']),
-                 (['weather', run, city, '--count', 1, '--strengths', .5, '--out', out], [out/'weather.png'])],
-            notes=[(['inspect', city, val, '--out', f'{out}.html', '--notes', where/'notes.json'], [f'{out}.html'])],
-            kernel=[(['kernel', 'check', where/'kernel'], []),
-                    (['kernel', 'build', where/'kernel', '--owner', 'ada', '--out', out], [out/'kernel-metadata.json'])])
 
-    def spoiled_file(self, part: str, where: Path, rng: random.Random) -> Path:
-        "One of the files of a part."
-        folder = dict(archive=where/'val.zip', notes=where/'notes.json').get(part, where/part)
-        if folder.is_file():
-            return folder
-        files = [p for p in sorted(folder.rglob('*')) if p.is_file() and not is_ignored(p)]
-        suffix = rng.choice(sorted({p.suffix for p in files}))   # each kind of file as often
-        return rng.choice([p for p in files if p.suffix == suffix])
+def spoilable(where: Path, part: str) -> list[Path]:
+    "The files of a part that some verb reads."
+    place = dict(archive=where/'val.zip', notes=where/'notes.json').get(part, where/part)
+    if place.is_file():
+        return [place]
+    unread = ('color.png', 'polygons.json', '.html', '.jpg', 'machine.json')
+    files = [path for path in sorted(place.rglob('*')) if path.is_file() and path.parent.name != 'tb']
+    return [path for path in files if path.name[0] != '.' and not path.name.endswith(unread)]
 
 
-def is_ignored(path: Path) -> bool:
-    "Is this a file that no verb reads?"
-    return path.name.startswith('.') or path.parent.name in ('tb', 'panels') or \
-        path.suffix in ('.html', '.jpg') or path.name.endswith(('color.png', 'polygons.json'))
+def readers(where: Path) -> dict[str, list]:
+    "The commands that read each part of a stage, with their results."
+    out, city, run = where/'out', where/'city', where/'run'
+    def on_data(data):
+        return [(['check', data], []),
+                (['train', data, '--out', out, *TRAIN], [out/'best'])]
+    def on_predictions(predictions, data):
+        film, page = f'{out}.mp4', f'{out}.html'
+        return [(['evaluate', predictions, data, '--json', out], [out]),
+                (['timelapse', predictions, data, '--split', 'val', '--out', film], [film]),
+                (['inspect', data, predictions, '--out', page], [page])]
+    def on_submission(predictions):
+        return [(['submit', '--check', predictions], []),
+                (['submit', predictions, '--zip', out], [out])]
+    predict = [(['predict', run, city, '--split', 'val', '--out', out], [out])]
+    compare = [(['compare', run, '--plot', f'{out}.png'], [f'{out}.png'])]
+    weather = ['weather', run, city, '--count', 1, '--strengths', .5, '--out', out]
+    resume = ['train', city, '--out', run, *TRAIN, '--iterations', 3, '--resume']
+    pack = [(['pack', city, '--out', out], [out/'manifest.json'])]
+    notes = ['inspect', city, where/'val', '--out', f'{out}.html', '--notes', where/'notes.json']
+    build = ['kernel', 'build', where/'kernel', '--owner', 'ada', '--out', out]
+    return dict(
+        city=on_data(city) + on_predictions(where/'val', city) + predict + pack,
+        store=on_data(where/'store') + on_predictions(where/'val', where/'store'),
+        val=on_predictions(where/'val', city) + on_submission(where/'val'),
+        archive=on_predictions(where/'val.zip', city) + on_submission(where/'val.zip'),
+        run=[*predict, *compare, (weather, [out/'weather.png']), (resume, [run/'best']),
+             *on_predictions(run, city)[1:]],
+        notes=[(notes, [f'{out}.html'])],
+        kernel=[(['kernel', 'check', where/'kernel'], []), (build, [out/'kernel-metadata.json'])])
 
 
-def damaged_inputs(stage: Stage, rng: random.Random, n: int):
+def damaged_inputs(stage: Stage, rng: random.Random, n: int) -> Iterator[Case]:
     "Cases of files that are not what they should be."
     parts = ['city', 'store', 'val', 'archive', 'run', 'run', 'notes', 'kernel']
     for i in range(n):
-        part, where = parts[i % len(parts)], stage.copy()
-        path = stage.spoiled_file(part, where, rng)
-        hurts = list(ANY_FILE)
-        if path.suffix in ('.json', '.jsonl', '.ipynb'):
-            hurts = [wrong_shape]*6 + hurts
-        if path.suffix == '.pt':
-            hurts = [wrong_tensors]*4 + hurts
-        hurt = rng.choice(hurts)
+        where, part = stage.copy(), parts[i % len(parts)]
+        files = spoilable(where, part)
+        suffix = rng.choice(sorted({path.suffix for path in files}))   # each kind of file as often
+        path = rng.choice([path for path in files if path.suffix == suffix])
+        hurt = rng.choice(ways_to_hurt(path))
         hurt(path, rng)
-        words, results = rng.choice(stage.reading(where)[part])
+        words, results = rng.choice(readers(where)[part])
         yield Case(f'{hurt.__name__} {path.relative_to(where)}', words, tuple(results))
 
 
-def bad_outputs(stage: Stage, rng: random.Random):
-    "Cases of places that can't be written to."
-    def file_above(where):
-        (where/'blocked').write_text('a file')
-        return where/'blocked'/'x'
-    def folder(where):
-        (where/'folder'/'below').mkdir(parents=True)
-        return where/'folder'
-    def device(where):
+WRITERS = dict(
+    pack='pack {city} --out', train=f'train {{city}} {" ".join(TRAIN)} --out',
+    predict='predict {run} {city} --split val --out', evaluate='evaluate {val} {city} --json',
+    frames='evaluate {val} {city} --frames', submit='submit {val} --zip',
+    timelapse='timelapse {val} {city} --split val --out', inspect='inspect {city} {val} --out',
+    weather='weather {run} {city} --count 1 --strengths .5 --out', compare='compare {run} --plot',
+    build='kernel build train --owner ada --out')   # the output follows
+
+
+def bad_places(where: Path) -> dict:
+    "Outputs that can't be; a folder suits some verbs."
+    (where/'blocked').write_text('a file')
+    (where/'folder'/'below').mkdir(parents=True)
+    os.mkfifo(where/'pipe')
+    places = {'below a file': where/'blocked'/'x', 'a folder': where/'folder', 'a pipe': where/'pipe',
+              'empty': '', 'a long name': where/('x'*300), 'no file system': '/proc/nothing/x',
+              'a zero byte': f'{where}/x\0y'}
+    if os.geteuid() == 0:
         os.mknod(where/'device', stat.S_IFCHR | 0o666, os.makedev(1, 7))   # as /dev/full
-        return where/'device'
-    def pipe(where):
-        os.mkfifo(where/'pipe')
-        return where/'pipe'
-    outputs = {'below a file': file_above, 'a folder': folder, 'a device': device, 'a pipe': pipe,
-               'empty': lambda where: '', 'a long name': lambda where: where/('x'*300),
-               'no file system': lambda where: '/proc/nothing/x', 'a zero byte': lambda where: f'{where}/x\0y'}
-    if os.geteuid():
-        del outputs['a device']   # only root makes some
-    verbs = dict(
-        pack='pack {city} --out', train='train {city} --recipe cpu --iterations 1 --batch-size 2 --crop-size 64 64 '
-        '--workers 0 --out', predict='predict {run} {city} --split val --out', evaluate='evaluate {val} {city} --json',
-        frames='evaluate {val} {city} --frames', submit='submit {val} --zip', timelapse='timelapse {val} {city} --split val --out',
-        weather='weather {run} {city} --count 1 --strengths .5 --out', inspect='inspect {city} {val} --out',
-        compare='compare {run} --plot', build='kernel build train --owner ada --out')
-    takes_folder = ('pack', 'train', 'predict', 'weather', 'build')
-    for name, command in verbs.items():
-        for what, make in outputs.items():
-            where = stage.copy()
-            words = command.format(city=where/'city', run=where/'run', val=where/'val').split()
-            fits = what == 'a folder' and name in takes_folder
-            yield Case(f'output {what}', [*words, make(where)], fails=not fits)
+        places['a device'] = where/'device'
+    return places
 
 
-def surroundings(stage: Stage, rng: random.Random, n: int):
-    "Cases of closed streams, small file sizes, full and read-only disks, and signals."
-    def closed(*numbers):
-        def prepare():
-            for number in numbers:
-                os.close(number)
-                setattr(sys, {1: 'stdout', 2: 'stderr'}[number], None)
-        return prepare
-    def broken_pipe():
-        reader, writer = os.pipe()
-        os.close(reader)
-        os.dup2(writer, 1)
-    def ascii_only():
-        sys.stdout.reconfigure(encoding='ascii', errors='strict')
-        sys.stderr.reconfigure(encoding='ascii', errors='strict')
-    def small_files():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-    def mounted(where, *options):
-        def prepare():
-            import ctypes
-            libc = ctypes.CDLL(None, use_errno=True)
-            if libc.unshare(0x20000) or libc.mount(b'none', b'/', None, 0x44000, None):
-                os._exit(NOT_POSSIBLE)   # not allowed here
-            libc.mount(b'tmpfs', str(where).encode(), b'tmpfs', 1 if 'ro' in options else 0, b'size=24k,nr_inodes=40')
-        return prepare
-    def interrupted(number):
-        delay = rng.uniform(.01, 3)
-        def prepare():
-            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-            if not os.fork():
-                time.sleep(delay)
-                with suppress(ProcessLookupError):
-                    os.kill(os.getppid(), number)
-                os._exit(0)
-        return prepare
-    for i in range(n):
+def bad_outputs(stage: Stage) -> Iterator[Case]:
+    "Cases of places that can't be written to."
+    for name, command in WRITERS.items():
         where = stage.copy()
-        commands = stage.reading(where)
-        part = rng.choice(list(commands))
-        words, results = rng.choice(commands[part])
-        how = i % 8
-        if how == 0:
-            yield Case('stream', words, tuple(results), closed(2))
-        elif how == 1:
-            yield Case('stream', words, tuple(results), closed(1, 2))
-        elif how == 2:
-            yield Case('stream', words, tuple(results), broken_pipe)
-        elif how == 3:
-            strange = where.with_name(f'Zürich {i} \udcff')
+        words = command.format(city=where/'city', run=where/'run', val=where/'val').split()
+        for what, place in bad_places(where).items():
+            fits = what == 'a folder' and words[-1] == '--out' and name not in ('timelapse', 'inspect')
+            yield Case(f'output {what}', [*words, place], fails=not fits)
+
+
+def moved(words: list, old: Path, new: Path) -> list:
+    "The words of a command where paths below a folder lie below another."
+    return [str(word).replace(str(old), str(new)) for word in words]
+
+
+def bad_surroundings(stage: Stage, rng: random.Random, n: int) -> Iterator[Case]:
+    "Cases of closed streams, strange names, small, full and read-only disks, and signals."
+    streams = {'no stderr': partial(close_streams, 2), 'no streams': partial(close_streams, 1, 2),
+               'broken pipe': break_pipe}
+    kinds = [*streams, 'strange names', 'small files', 'full disk', 'read-only disk', 'signal']
+    for i in range(n):
+        where, kind = stage.copy(), kinds[i % len(kinds)]
+        words, results = rng.choice([row for rows in readers(where).values() for row in rows])
+        if kind in streams:
+            yield Case(kind, words, tuple(results), streams[kind])
+        elif kind == 'strange names':
+            strange = where.with_name(f'{where.name} Zürich \udcff')
             where.rename(strange)
-            words = [Path(str(w).replace(str(where), str(strange))) if str(where) in str(w) else w for w in words]
-            results = [str(r).replace(str(where), str(strange)) for r in results]
-            yield Case('ascii only', words, tuple(results), ascii_only)
-        elif how == 4:
-            yield Case('small files', words, tuple(results), small_files)
-        elif how in (5, 6):
-            place = where/'small'
-            place.mkdir()
-            options = () if how == 5 else ('ro',)
-            words = [Path(str(w).replace(str(where/'out'), str(place/'out'))) if str(where/'out') in str(w) else w for w in words]
-            results = [str(r).replace(str(where/'out'), str(place/'out')) for r in results]
-            yield Case('full disk' if how == 5 else 'read-only disk', words, (), mounted(place, *options))
+            yield Case(kind, moved(words, where, strange), tuple(moved(results, where, strange)), only_ascii)
+            shutil.rmtree(strange)
+        elif kind == 'small files':
+            yield Case(kind, words, tuple(results), limit_files)
+        elif kind == 'signal':
+            number, delay = rng.choice([signal.SIGINT, signal.SIGTERM]), rng.uniform(.01, 3)
+            yield Case(f'signal {number}', words, (), partial(signal_later, number, delay))
         else:
-            number = rng.choice([signal.SIGINT, signal.SIGTERM])
-            yield Case(f'signal {number}', words, (), interrupted(number))
+            (where/'small').mkdir()
+            words = moved(words, where/'out', where/'small'/'out')
+            yield Case(kind, words, (), partial(mount, where/'small', kind.startswith('read')))
+
+
+# How a case is played, and judged
+
+def run_case(case: Case, log: Path):
+    "As the shell's command does: run a verb, with everything it says in a file."
+    from cityseg.cli import main
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for number, name in ((1, 'stdout'), (2, 'stderr')):
+        os.dup2(output, number)
+        raw = os.fdopen(number, 'wb', 0)
+        setattr(sys, name, io.TextIOWrapper(raw, write_through=True, errors='backslashreplace'))
+    os.chdir(log.parent)
+    if case.prepare:
+        case.prepare()
+    try:
+        status = main([str(word) for word in case.words])
+    except BaseException as error:
+        text = f'Traceback: {type(error).__name__} {error}\n'
+        os.write(output, text.encode('utf-8', 'backslashreplace'))
+        status = TRACEBACK
+    os._exit(status)
 
 
 def in_a_child(function: Callable, seconds: float) -> int | None:
-    "Call a function in a fork of this process; its exit status (below 0: the signal that killed it), None if it hangs."
+    "Call a function in a fork; its exit status (below 0: the signal that killed it), None if it hangs."
     child = os.fork()
     if not child:
         os.setpgrp()
         function()
         os._exit(0)
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            break
+    done, status, end = 0, 0, time.monotonic() + seconds
+    while not done and time.monotonic() < end:
         time.sleep(.01)
+        done, status = os.waitpid(child, os.WNOHANG)
     with suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)   # its children, too
     if done:
@@ -365,15 +363,37 @@ def in_a_child(function: Callable, seconds: float) -> int | None:
     os.waitpid(child, 0)
 
 
-def play(cases: Iterator[Case], report: Callable) -> Counter:
+def verdict(case: Case, status: int | None, said: str) -> str:
+    "What is wrong with how a case ended, or nothing."
+    if status is None:
+        return 'hangs'
+    if 'Traceback' in said or status == TRACEBACK:
+        return 'traceback'
+    if '(unexpected' in said:
+        return 'unexpected'
+    if status < 0 and case.kind != f'signal {-status}':
+        return f'killed by signal {-status}'
+    if 'a device' in case.kind and not Path(case.words[-1]).is_char_device():
+        return 'replaces a device'
+    if status == 0 and case.fails:
+        return 'says 0'
+    if status == 0 and not all(Path(path).exists() for path in case.results):
+        return 'says 0 without the result'
+    speaks = case.kind not in ('no stderr', 'no streams')
+    if status and speaks and not said.strip():
+        return 'fails without a word'
+    return ''
+
+
+def play(cases: Iterator[Case]) -> Counter:
     "Run cases one after the other; how they ended, counted."
     counts = Counter()
     with tempfile.TemporaryDirectory() as folder:
-        log = f'{folder}/log'
+        log = Path(folder)/'log'
         for case in cases:
-            Path(log).write_text('')
-            status = in_a_child(lambda: run_case(case, log), PATIENCE)
-            said = Path(log).read_text(errors='replace')
+            log.write_text('')
+            status = in_a_child(partial(run_case, case, log), PATIENCE)
+            said = log.read_text(errors='replace')
             if status == NOT_POSSIBLE:
                 counts['not possible here'] += 1
                 continue
@@ -381,36 +401,24 @@ def play(cases: Iterator[Case], report: Callable) -> Counter:
             counts[wrong or ('done' if status == 0 else 'refused')] += 1
             if wrong:
                 words = ' '.join(ascii(str(word)) for word in case.words)
-                report(f'{wrong}: {case.kind}: {words}\n    [{status}] {said[-600:]!a}')
+                print(f'{wrong}: {case.kind}: {words}\n    [{status}] {said[-600:]!a}', flush=True)
     return counts
 
 
 def campaign(seed: int = 0, n: int = 200) -> Counter:
-    "All kinds of cases: `n` of damaged files, as many bad outputs as there are, and n/2 bad surroundings."
+    "`n` cases of damaged files, all bad outputs, and n/2 bad surroundings; how they ended, counted."
     for room in ('training', 'submission', 'video', 'inspector', 'kernels', 'robustness', 'cli'):
         importlib.import_module(f'cityseg.{room}')   # once, not in each child
     rng = random.Random(seed)
-    counts = Counter()
     with tempfile.TemporaryDirectory() as folder:
         stage = Stage(Path(folder))
         if in_a_child(stage.build, 600) != 0:
             raise RuntimeError('the stage could not be built')
-        report = functools.partial(print, flush=True)
-        for cases in (damaged_inputs(stage, rng, n), bad_outputs(stage, rng), surroundings(stage, rng, n//2)):
-            counts += play(tidied(stage, cases), report)
-    return counts
-
-
-def tidied(stage: Stage, cases: Iterator[Case]) -> Iterator[Case]:
-    "The cases, without the copies of those before."
-    for number, case in enumerate(cases):
-        yield case
-        if number % 20 == 19:
-            for old in sorted(stage.place.glob('[!b]*'))[:-1]:
-                shutil.rmtree(old, ignore_errors=True)
+        kinds = damaged_inputs(stage, rng, n), bad_outputs(stage), bad_surroundings(stage, rng, n//2)
+        return sum(map(play, kinds), Counter())
 
 
 if __name__ == '__main__':
-    counts = campaign(*map(int, sys.argv[1:]))
-    print(', '.join(f'{count} {how}' for how, count in sorted(counts.items())))
-    sys.exit(1 if set(counts) - {'done', 'refused', 'not possible here'} else 0)
+    ends = campaign(*map(int, sys.argv[1:]))
+    print(', '.join(f'{count} {how}' for how, count in sorted(ends.items())))
+    sys.exit(1 if set(ends) - {'done', 'refused', 'not possible here'} else 0)
