@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 from .dataset import frame_loader, to_device
-from .distributed import DistributedContext
+from .distributed import DistributedContext, StopRequest, until_stopped
 from .frame import Frame
 from .labels import N_CLASSES, VOID
 from .metrics import Confusion
@@ -97,14 +97,17 @@ def sample_logits(
     model: torch.nn.Module,  # to evaluate
     frames: list[Frame],     # labelled ones
     context: DistributedContext,
-    workers: int = 0         # threads that read ahead
+    workers: int = 0,        # threads that read ahead
+    stop: StopRequest = None  # looked at between frames
 ) -> tuple[torch.Tensor, torch.Tensor]:  # float32 [19,n] and trainIds int64 [n], on the CPU
-    "Logits and labels of some pixels of whole frames, none of them void; over all processes."
+    "Logits and labels of some pixels of whole frames, none void; over all processes. Raises Stopped."
     model.eval()
     mine = frames[context.rank::context.world]
     bar = tqdm(frame_loader(mine, workers), 'calibrate', len(mine), leave=False, unit='frame',
                disable=None if context.is_main else True)
-    samples = [_sample_frame(model, image, label, context) for image, label in bar]
+    samples = []
+    for image, label in until_stopped(iter(bar), len(frames), context, stop):
+        samples.append(_sample_frame(model, image, label, context))
     gathered = context.gather(samples)
     logits, labels = [torch.zeros(N_CLASSES, 0)], [torch.zeros(0, dtype=torch.long)]
     for some_logits, some_labels in sum(gathered, []):
@@ -119,13 +122,15 @@ def calibrate(
     train: list[Frame],      # labelled ones
     context: DistributedContext,
     n: int = 500,            # how many of the frames to look at
-    workers: int = 0         # threads that read ahead
+    workers: int = 0,        # threads that read ahead
+    stop: StopRequest = None  # looked at between frames
 ) -> tuple[float, float]:
     """Shift a trained model's logits to the highest mean IoU of training frames.
 
-    Returns that of before and after. Raises ValueError when no pixel is labelled."""
+    Returns that of before and after. Raises ValueError when no pixel is labelled; Stopped, and leaves
+    the model as it is, when asked to stop."""
     drawn = np.random.default_rng(0).permutation(len(train))[:n]
-    logits, labels = sample_logits(model, [train[i] for i in drawn], context, workers)
+    logits, labels = sample_logits(model, [train[i] for i in drawn], context, workers, stop)
     if not len(labels):
         raise ValueError(f'no labelled pixel in {len(drawn)} training frames to calibrate by')
     shift = best_shift(logits, labels)

@@ -96,7 +96,8 @@ class ProgressHandler(logging.Handler):
         in_notebook = 'ipykernel' in sys.modules
         try:
             text = printable(self.format(record))
-            tqdm.write(text, file=sys.stdout if in_notebook else sys.stderr)
+            # in one piece: processes that share a pipe would write into each other's lines
+            tqdm.write(f'{text}\n', sys.stdout if in_notebook else sys.stderr, end='')
         except Exception:
             pass   # nobody is there any more to listen (a closed pipe): no reason to stop the work
 
@@ -248,7 +249,10 @@ def folder_lock(
 ) -> Iterator[None]:
     "Be the only process at work in a folder. Raises `DataError` when another one is after so many seconds."
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise DataError(folder, 'is a file, or lies in one', 'name a folder, which is made') from error
     lock = FileLock(folder/'.lock')
     try:
         if seconds < 0:

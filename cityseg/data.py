@@ -5,23 +5,29 @@
 # %% auto #0
 __all__ = ['SPLITS', 'MODES', 'Root', 'find_root', 'frames', 'check']
 
-# %% ../nbs/07_data.ipynb #22be7443
+# %% ../nbs/07_data.ipynb #276eb2d4
 import os
 import re
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
+import numpy as np
 from tqdm.auto import tqdm
-from .core import DataError, Fault, did_you_mean
-from .frame import Frame, INSTANCES, PairFrame, is_pair, read_ids
+from .core import DataError, Fault, Remark, did_you_mean, prefetch
+from .frame import (Frame, INSTANCES, PairFrame, instances_to_label_ids, is_pair, read_ids,
+                           train_ids_suspected)
 from .store import Store, is_store, verify
 
-# %% ../nbs/07_data.ipynb #efedd493
+# %% ../nbs/07_data.ipynb #06bf6ca4
 SPLITS = ('train', 'val', 'test', 'train_extra', 'demoVideo')
-_IMAGE = re.compile(r'(.+_\d{6}_\d{6})_leftImg8bit\.(?:png|jpe?g)$')
-_LABEL = re.compile(r'(.+_\d{6}_\d{6})_gt(?:Fine|Coarse)_(labelIds|instanceIds)\.png$')
-_PAIR = re.compile(r'(\d+)\.(?:png|jpe?g)$')
+_SPLIT_OF = {split.lower(): split for split in SPLITS}   # folder name -> split
+_SPLIT_OF |= dict(training='train', valid='val', validation='val', testing='test')
+_EDITION = r'(?:_blurred|_foggy_beta_[\d.]+|_rain_[\w.]+)?'   # of the same photos
+_IMAGE = re.compile(rf'(.+_\d{{6}}_\d{{6}})_leftImg8bit{_EDITION}\.(?i:png|jpe?g)$')
+_LABEL = re.compile(r'(.+_\d{6}_\d{6})_gt(Fine|Coarse)_(labelIds|instanceIds)\.(?i:png)$')
+_LABEL_KIND = re.compile('.+_gt(Fine|Coarse)_')   # any file of the ground truth
+_PAIR = re.compile(r'0*(\d+)\.(?i:png|jpe?g)$')
 _ZIP = re.compile(r'(leftImg8bit|gtFine|gtCoarse).*\.zip$')
 
 def _entries(folder):
@@ -31,33 +37,48 @@ def _entries(folder):
     except OSError:
         return []
 
-def _first_files(split):
-    "Up to a hundred files of a split's folder, or of the first folder below it that has any."
-    folders = [split, *(e.path for e in _entries(split) if e.is_dir())]
-    for folder in folders[:20]:
-        if files := [e for e in _entries(folder) if e.is_file()]:
-            return files[:100]
-    return []
+def _is_folder(entry):
+    "Is this a folder, or a link to one? (A link may lead in a circle, or where nobody may look.)"
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
+
+def _all_files(split):
+    "What lies in a split's folder, flat or by city, as `os.DirEntry`s."
+    entries = []
+    for entry in _entries(split):
+        entries += _entries(entry.path) if _is_folder(entry) else [entry]
+    return entries
+
+def _files(split, pattern):
+    "Files of a split's folder whose name fits: [(match, path)]."
+    return [(match, Path(e.path)) for e in _all_files(split) if (match := pattern.match(e.name))]
+
+def _some_files(split):
+    "Up to a hundred files of a split's folder, and of each of the first folders below it."
+    folders = [split, *(e.path for e in _entries(split) if _is_folder(e))]
+    return [e for folder in folders[:20] for e in _entries(folder)[:100] if not _is_folder(e)]
 
 def _kinds(split):
     "What the folder of a split holds: of 'images', 'sequence', 'fine', 'coarse', 'pairs'."
-    files = _first_files(split)
-    kinds = {match[1].lower() for e in files if (match := re.search('_gt(Fine|Coarse)_', e.name))}
-    if any(_IMAGE.match(e.name) for e in files):
-        above = Path(split).absolute().parents
-        is_video = 'sequence' in above[0].name or 'leftImg8bit_sequence' in above[1].name
-        kinds.add('sequence' if is_video else 'images')
-    if not kinds and any(_PAIR.match(e.name) and is_pair(e.path) for e in files[:5]):
-        kinds.add('pairs')
-    return kinds
+    files, counts = _some_files(split), Counter()
+    for e in files:
+        if _IMAGE.match(e.name):
+            above = Path(split).absolute().parents
+            is_video = 'sequence' in above[0].name or 'leftImg8bit_sequence' in above[1].name
+            counts['sequence' if is_video else 'images'] += 1
+        elif match := _LABEL_KIND.match(e.name):
+            counts[match[1].lower()] += 1
+    kinds = {kind for kind, count in counts.items() if count > .1*counts.total()}   # others were left there
+    numbered = [e.path for e in files if _PAIR.match(e.name)][:5]
+    return kinds or ({'pairs'} if any(map(is_pair, numbered)) else set())
 
-# %% ../nbs/07_data.ipynb #d813386a
+# %% ../nbs/07_data.ipynb #6ba1c178
 @dataclass(frozen=True)
 class Root:
     "Where the parts of a Cityscapes data set lie."
     path: Path      # where the search began
     places: dict    # kind ('images', 'fine', 'coarse', 'sequence') -> split -> the folder of that split
     pairs: bool     # are the images picture pairs, which hold their labels?
+    unused: dict = field(default_factory=dict)   # folder of a split -> the one used in its place, or None
 
     def folder(self, kind: str) -> Path | None:
         "The folder above the splits of a kind, such as .../gtFine of 'fine'."
@@ -79,9 +100,9 @@ def _nothing_found(path, found):
               'and val/ of pairs N.jpg (photo left, colour mask right), or a store')
     return DataError(path, 'holds no Cityscapes', remedy)
 
-# %% ../nbs/07_data.ipynb #39ed0399
+# %% ../nbs/07_data.ipynb #a151fa1b
 def _search(path):
-    "All folders of splits at or below `path`, the shallowest first: {kind: {split: [path]}}."
+    "All folders of splits at or below `path`, the shallowest first: {kind: {split: [Path]}}."
     found, seen = {}, set()
     queue = [(str(path), 0)]
     for folder, depth in queue:   # it grows as we go, level by level
@@ -90,42 +111,77 @@ def _search(path):
             continue
         seen.add(real)
         for entry in _entries(folder):
-            kinds = _kinds(entry.path) if entry.name in SPLITS else ()
+            split = _SPLIT_OF.get(entry.name.lower())
+            kinds = _kinds(entry.path) if split else ()
             for kind in kinds:
-                found.setdefault(kind, {}).setdefault(entry.name, []).append(entry.path)
-            if not kinds and depth < 8 and entry.is_dir():
+                found.setdefault(kind, {}).setdefault(split, []).append(Path(entry.path))
+            if not kinds and depth < 8 and _is_folder(entry):
                 queue.append((entry.path, depth + 1))
     return found
 
+# %% ../nbs/07_data.ipynb #75c6e8f6
+_OFFICIAL = dict(images='leftImg8bit', sequence='leftImg8bit_sequence', fine='gtFine', coarse='gtCoarse')
+
+def _officially_named(kind, split):
+    "Has the folder above a split the official name of its kind: 2, that and more: 1, another one: 0."
+    name, official = split.parent.name.lower(), _OFFICIAL.get(kind, 'pairs').lower()
+    return 2*(name == official) or 1*(official in name)
+
+def _first_images(found):
+    "Of all that was found, the folder of a split's images near which the others should lie."
+    labels = sum([*found.get('fine', {}).values(), *found.get('coarse', {}).values()], [])
+    beside_labels = {path.parent.parent for path in labels}
+    def evidence(path):
+        is_beside = path.parent.parent in beside_labels
+        return _officially_named('images', path), is_beside, len(_files(path, _IMAGE))
+    by_split = found.get('images') or found.get('sequence') or dict(train=labels)
+    return max((path for paths in by_split.values() for path in paths), key=evidence)
+
+def _choose(kind, by_split, first):
+    "The folder of each split, {split: Path}, and those not used, {Path: the one that is, or None}."
+    chosen, unused = {}, {}
+    has_name = any(_officially_named(kind, path) for paths in by_split.values() for path in paths)
+    def preference(path):
+        return len(os.path.commonpath([path, first])), _officially_named(kind, path)
+    for split in SPLITS:
+        paths = by_split.get(split, [])
+        wanted = [path for path in paths if _officially_named(kind, path) or not has_name]
+        if wanted:
+            chosen[split] = max(wanted, key=preference)
+        unused |= {path: chosen.get(split) for path in paths if path != chosen.get(split)}
+    return chosen, unused
+
 def find_root(
-    path: Path  # folder to search: the data set itself, or any folder above it
+    path: Path,          # folder to search: the data set itself, or any folder above it
+    images: bool = True  # False: labels alone will do
 ) -> Root:
     "Find leftImg8bit, gtFine, gtCoarse, leftImg8bit_sequence, or folders of pairs. Raises DataError."
     found = _search(Path(path))
     pairs = found.pop('pairs', None)
-    official = 'images' in found or 'sequence' in found
-    if not official and not pairs:
-        raise _nothing_found(Path(path), found)
-    if not official:
+    is_official = 'images' in found or 'sequence' in found
+    if pairs and not is_official:
         found = {'images': pairs}
-    first_kind = found.get('images') or found['sequence']
-    first = next(iter(first_kind.values()))[0]
-    def closest(paths):
-        return Path(max(paths, key=lambda p: len(os.path.commonpath([p, first]))))
-    places = {}
+    elif not found or (images and not is_official):
+        raise _nothing_found(Path(path), found)
+    first = _first_images(found)
+    places, unused = {}, {}
     for kind, by_split in found.items():
-        places[kind] = {split: closest(by_split[split]) for split in SPLITS if split in by_split}
-    return Root(Path(path), places, pairs=not official)
+        places[kind], more = _choose(kind, by_split, first)
+        unused |= more
+    return Root(Path(path), places, pairs=bool(pairs and not is_official), unused=unused)
 
-# %% ../nbs/07_data.ipynb #ab62a330
+# %% ../nbs/07_data.ipynb #8e896f3f
 MODES = ('fine', 'coarse', 'sequence')
 
-def _files(split, pattern):
-    "Files of a split's folder, flat or by city, whose name fits: [(match, path)]."
-    entries = []
-    for entry in _entries(split):
-        entries += _entries(entry.path) if entry.is_dir() else [entry]
-    return [(match, Path(entry.path)) for entry in entries if (match := pattern.match(entry.name))]
+def _one_of_each(files):
+    "The first file of each name, {what its pattern's groups say: Path}, and a fault for each other."
+    first, faults = {}, []
+    for match, path in files:
+        kept = first.setdefault(match.groups(), path)
+        if kept is not path:
+            what = f'is of the same frame as {os.path.relpath(kept, path.parent)}'
+            faults.append(Fault(path, what, 'keep one of them, and move the other away'))
+    return first, faults
 
 def _image_folder(root, split, mode):
     "The folder of a split's images. Raises DataError, or ValueError for an unknown mode."
@@ -139,21 +195,24 @@ def _image_folder(root, split, mode):
     return folders[split]
 
 def _list_pairs(root, split, labels):
-    "The frames of a split of picture pairs; `N.jpg` is frame N of the city *pairs*."
+    "The frames of a split of picture pairs, and faults; `N.jpg` is frame N of the city *pairs*."
+    files, faults = _one_of_each(_files(_image_folder(root, split, 'fine'), _PAIR))
     listed = []
-    for match, path in _files(_image_folder(root, split, 'fine'), _PAIR):
-        listed.append(PairFrame('pairs', 0, int(match[1]), split, path, path if labels else None))
-    return listed
+    for (number,), path in files.items():
+        listed.append(PairFrame('pairs', 0, int(number), split, path, path if labels else None))
+    return listed, faults
 
 def _label_files(root, split, mode):
-    "The label files of a split by frame name; labelIds, where there are instanceIds, too."
-    folder = root.places.get('coarse' if mode == 'coarse' else 'fine', {}).get(split)
+    "The label files of a split by frame name, labelIds where there are instanceIds, too; and faults."
+    gt = 'coarse' if mode == 'coarse' else 'fine'
+    folder = root.places.get(gt, {}).get(split)
     if folder is None:
-        return {}
-    files = sorted(_files(folder, _LABEL), key=lambda found: found[0][2] == 'labelIds')
-    return {match[1]: path for match, path in files}   # the last one of a name stays
+        return {}, []
+    files = [(match, path) for match, path in _files(folder, _LABEL) if match[2].lower() == gt]
+    files, faults = _one_of_each(sorted(files, key=lambda found: found[0][3] == 'labelIds'))
+    return {name: path for (name, _, kind), path in files.items()}, faults   # the last one of a name stays
 
-# %% ../nbs/07_data.ipynb #46095f33
+# %% ../nbs/07_data.ipynb #dfa3f3e0
 def _label_faults(root, split, mode, listed, leftover):
     "A fault for each image without label, and each label without image; one if there are no labels at all."
     gt = 'gtCoarse' if mode == 'coarse' else 'gtFine'
@@ -162,32 +221,40 @@ def _label_faults(root, split, mode, listed, leftover):
         folders = [root.folder(kind) for kind in ('images', 'fine', 'coarse')]
         parts = ' and '.join(folder.name for folder in folders if folder)
         return [Fault(root.path, f'has no {gt} for {split} below, found {parts} only',
-                      f'give the folder above both, add the {gt} data set, or pass labels=False')]
+                      f'give the folder above both, or add the {gt} data set')]
     faults = [Fault(path, f'has no label in {gt}', 'add it, or move the image away') for path in without]
     return faults + [Fault(path, 'has no image', 'add it, or move the label away') for path in leftover]
 
-def _list_official(root, split, mode, labels):
+def _list_official(root, split, mode, labels, images):
     "Frames of a split of the official layout, and their faults."
     labels = labels and split not in ('test', 'demoVideo')
-    label_files = _label_files(root, split, mode) if labels else {}
+    label_files, faults = _label_files(root, split, mode) if labels else ({}, [])
+    kind = 'sequence' if mode == 'sequence' else 'images'
+    found = {}
+    if images or not label_files or split in root.places.get(kind, {}):
+        files, more_faults = _one_of_each(_files(_image_folder(root, split, mode), _IMAGE))
+        found = {name: path for (name,), path in files.items()}
+        faults += more_faults
+    if not images:
+        absent = {name: path.with_name(f'{name}_leftImg8bit.png') for name, path in label_files.items()}
+        found = absent | found
     listed = []
-    for match, path in _files(_image_folder(root, split, mode), _IMAGE):
-        city, sequence, number = match[1].rsplit('_', 2)
-        label = label_files.pop(match[1], None)
-        listed.append(Frame(city, int(sequence), int(number), split, path, label))
-    if not labels or mode == 'sequence':   # of the video frames few have a label
-        return listed, []
-    return listed, _label_faults(root, split, mode, listed, label_files.values())
+    for name, path in found.items():
+        city, sequence, number = name.rsplit('_', 2)
+        listed.append(Frame(city, int(sequence), int(number), split, path, label_files.pop(name, None)))
+    if labels and mode != 'sequence':   # of the video frames few have a label
+        faults += _label_faults(root, split, mode, listed, label_files.values())
+    return listed, faults
 
-def _list(root, split, mode='fine', labels=True):
+def _list(root, split, mode='fine', labels=True, images=True):
     "Frames of a split, sorted by name, and a `Fault` for each label or image that lacks the other."
     if root.pairs:
-        listed, faults = _list_pairs(root, split, labels), []
+        listed, faults = _list_pairs(root, split, labels)
     else:
-        listed, faults = _list_official(root, split, mode, labels)
+        listed, faults = _list_official(root, split, mode, labels, images)
     return sorted(listed, key=lambda frame: frame.name), faults
 
-# %% ../nbs/07_data.ipynb #617c7d21
+# %% ../nbs/07_data.ipynb #cb7e3fd8
 def _list_store(path, split, labels):
     "The frames of a split of a store."
     store = Store(path)
@@ -202,32 +269,58 @@ def _list_store(path, split, labels):
     return listed
 
 def frames(
-    root: Path | Root,   # a data set (any folder above it will do), or a store
-    split: str,          # 'train', 'val', 'test', 'train_extra' or 'demoVideo'
-    mode: str = 'fine',  # ground truth 'fine' or 'coarse'; 'sequence': video frames, few of them labelled
-    labels: bool = True  # False: frames without labels will do
-) -> list[Frame]:        # sorted by name
+    root: Path | Root,    # a data set (any folder above it will do), or a store
+    split: str,           # 'train', 'val', 'test', 'train_extra' or 'demoVideo'
+    mode: str = 'fine',   # ground truth 'fine' or 'coarse'; 'sequence': video frames, few of them labelled
+    labels: bool = True,  # False: frames without labels will do
+    images: bool = True   # False: labels without photos will do; `image_path` then is where one would be
+) -> list[Frame]:         # sorted by name
     "List the frames of a split. Test frames have no label; a missing one elsewhere is a DataError."
     if not isinstance(root, Root) and is_store(root):
         return _list_store(Path(root), split, labels)
-    root = root if isinstance(root, Root) else find_root(root)
-    listed, faults = _list(root, split, mode, labels)
+    root = root if isinstance(root, Root) else find_root(root, images)
+    listed, faults = _list(root, split, mode, labels, images)
     if len(faults) == 1:
         raise DataError(*faults[0])
     if faults:
         first = f'{faults[0].path.name} {faults[0].what}'
         raise DataError(root.path, f'has {len(faults)} faults in {split}, the first: {first}',
-                        'check(root), or cityseg check, lists them all')
+                        'check the data (cityseg check): it lists them all')
     return listed
 
-# %% ../nbs/07_data.ipynb #5bb36028
+# %% ../nbs/07_data.ipynb #f8278d54
+def _is_mixed(label_ids):
+    "Has a label been resized as if it were a photo, it seems: does an id between lie at many of its edges?"
+    edges = between = 0
+    for ids in (label_ids, label_ids.T):
+        left, right = ids[:, :-2], ids[:, 2:]
+        middle = ids[:, 1:-1]
+        is_edge = left != right
+        edges += np.count_nonzero(is_edge)
+        is_between = (np.minimum(left, right) < middle) & (middle < np.maximum(left, right))
+        between += np.count_nonzero(is_between)
+    return edges > 200 and between > .12*edges
+
+def _label_flaw(label_ids):
+    "(what is wrong with a label that can be read, remedy), or None."
+    if train_ids_suspected(label_ids):
+        what = 'holds trainIds, it seems (no id above 19)'
+        return what, 'get it anew, or turn them into labelIds (to_label_ids)'
+    if _is_mixed(label_ids):
+        what = 'was resized as if it were a photo, it seems (new ids along edges)'
+        return what, 'resize it by nearest neighbour'
+    return None
+
 def _frame_faults(frame):
     "Faults of the files of one frame."
     faults, size = [], None
+    ids = {}   # path -> labelIds
     try:
         size = frame.image().shape[:2]
     except DataError as error:
         faults.append(error.fault)
+    if isinstance(frame, PairFrame) and not faults and not is_pair(frame.image_path):
+        faults.append(Fault(frame.image_path, 'has no colour mask as its right half', 'move it away'))
     if isinstance(frame, PairFrame) or not frame.labelled:
         return faults
     highest = {frame.label_path: 33}
@@ -235,14 +328,48 @@ def _frame_faults(frame):
         highest[frame.instances_path] = INSTANCES   # which may be the label itself
     for path, limit in highest.items():
         try:
-            read_ids(path, size, limit)
+            ids[path] = read_ids(path, size, limit, palette='greys')
         except DataError as error:
             faults.append(error.fault)
+    if frame.instances_path in ids:
+        ids[frame.instances_path] = instances_to_label_ids(ids[frame.instances_path])
+    for path, label_ids in ids.items():
+        if flaw := _label_flaw(label_ids):
+            faults.append(Fault(path, *flaw))
+    if len(ids) == 2 and not faults:
+        differ = (ids[frame.label_path] != ids[frame.instances_path]).mean()
+        if differ:
+            what = f'contradicts {frame.label_path.name} at {max(differ, .0001):.2%} of the pixels'
+            faults.append(Fault(frame.instances_path, what, 'get both anew, from one source'))
     return faults
+
+# %% ../nbs/07_data.ipynb #a7f10832
+def _place_faults(root):
+    "What is odd about the folders of a data set: labels without images, strangers, other candidates."
+    faults = []
+    with_images = root.places.get('images', {}) | root.places.get('sequence', {}) | dict(test=None)
+    for kind, by_split in root.places.items():
+        for split, folder in by_split.items():
+            if kind in ('fine', 'coarse') and split not in with_images:
+                sort = Fault if kind == 'fine' else Remark
+                faults.append(sort(folder, f'has labels of {split}, but there are no images', 'add them'))
+            strangers = [e for e in _all_files(folder) if not _is_known(e.name, root.pairs)]
+            if strangers:
+                more = f' and {len(strangers) - 1} more' if len(strangers) > 1 else ''
+                what = f'holds what is no frame: {strangers[0].name}{more}'
+                faults.append(Remark(folder, what, 'it is not read'))
+    for folder, used in root.unused.items():
+        what = f'is not used, but {used}' if used else 'is not used, its folder has another name'
+        faults.append(Remark(folder, what, 'if that is wrong, give the folder above the right one'))
+    return faults
+
+def _is_known(name, pairs):
+    "Is a file of this name part of a data set?"
+    return bool(_PAIR.match(name) if pairs else _IMAGE.match(name) or _LABEL_KIND.match(name))
 
 def check(
     root: Path | Root  # a data set, or a store
-) -> list[Fault]:      # empty when all is well
+) -> list[Fault]:      # empty when all is well; a `Remark` is no fault
     "Open every file of a data set and list all faults at once; of a store compare checksums."
     if not isinstance(root, Root) and is_store(root):
         return verify(root)
@@ -255,12 +382,12 @@ def check(
     jobs = [(split, 'fine') for split in images if split != 'train_extra']
     jobs += [(split, 'sequence') for split in sequence]
     jobs += [(split, 'coarse') for split in images if split in coarse or split == 'train_extra']
-    listed, faults = [], []
+    listed, faults = [], _place_faults(root)
     for split, mode in jobs:
         more_frames, more_faults = _list(root, split, mode)
         listed += more_frames
         faults += more_faults
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for more in tqdm(pool.map(_frame_faults, listed), total=len(listed), desc='check', disable=None):
-            faults += more
+    checked = prefetch(_frame_faults, listed, os.cpu_count())
+    for more in tqdm(checked, total=len(listed), desc='check', disable=None):
+        faults += more
     return list(dict.fromkeys(faults))   # an image with fine and coarse labels is looked at twice

@@ -4,9 +4,11 @@
 
 # %% auto #0
 __all__ = ['LABELS', 'BY_NAME', 'VOID', 'CLASSES', 'CLASS_NAMES', 'N_CLASSES', 'ID_TO_TRAIN', 'TRAIN_TO_ID', 'TRAIN_TO_COLOR',
-           'ID_TO_COLOR', 'Label', 'to_train_ids', 'to_label_ids']
+           'ID_TO_COLOR', 'COLOR_TO_TRAIN', 'UNSURE', 'Label', 'to_train_ids', 'to_label_ids', 'sure_colors',
+           'decode_colors']
 
-# %% ../nbs/01_labels.ipynb #6cb527be
+# %% ../nbs/01_labels.ipynb #a04b94eb
+from functools import lru_cache
 from typing import NamedTuple
 import cv2
 import numpy as np
@@ -122,3 +124,51 @@ def to_label_ids(
 ) -> np.ndarray:  # labelIds, uint8 [H,W], as the official benchmark wants them
     "trainIds to labelIds."
     return cv2.LUT(train_ids, TRAIN_TO_ID)
+
+# %% ../nbs/01_labels.ipynb #4e689aac
+# RGB -> trainId; where two labels share a colour, the class wins
+COLOR_TO_TRAIN = {label.color: label.trainId for label in sorted(_DRAWN, key=lambda label: -label.trainId)}
+_COLORS = np.float32(list(COLOR_TO_TRAIN))
+_TRAIN_IDS = np.uint8(list(COLOR_TO_TRAIN.values()))
+_RGB_TO_YCC = np.float32([[.299, .587, .114],           # Y
+                          [-.076, -.149, .225],         # 0.45 Cb
+                          [.225, -.189, -.036]]).T      # 0.45 Cr (ITU-R BT.601)
+UNSURE = 255
+
+def _color_distances(rgb):
+    "Squared distances from colours [n,3] to the official ones, float32 [n,29], in weighted YCbCr."
+    a, b = np.float32(rgb) @ _RGB_TO_YCC, _COLORS @ _RGB_TO_YCC
+    squared = (a*a).sum(1)[:, None] - 2*a @ b.T + (b*b).sum(1)
+    return np.maximum(squared, 0)
+
+@lru_cache(1)
+def _sure_table():
+    "The official colour (its index) that a colour surely means, uint8 [64*64*64]; `UNSURE` elsewhere."
+    steps = np.arange(64)*4 + 1.5
+    grid = np.stack(np.meshgrid(steps, steps, steps, indexing='ij'), -1).reshape(-1, 3)
+    distances = _color_distances(grid)
+    first, second = np.partition(distances, 1, 1)[:, :2].T
+    return np.where(first < .15*second, distances.argmin(1), UNSURE).astype(np.uint8)
+
+def sure_colors(
+    mask: np.ndarray  # RGB uint8 [H,W,3]
+) -> np.ndarray:      # uint8 [H,W]: index into `COLOR_TO_TRAIN`, or `UNSURE`
+    "The official colour that each pixel of a picture surely means."
+    r, g, b = (mask >> 2).astype(np.int32).transpose(2, 0, 1)
+    return _sure_table()[r << 12 | g << 6 | b]
+
+# %% ../nbs/01_labels.ipynb #12351e54
+def decode_colors(
+    mask: np.ndarray  # RGB uint8 [H,W,3], official colours, as a JPEG leaves them
+) -> np.ndarray:      # trainIds uint8 [H,W], void where ambiguous
+    "Official colours back to trainIds."
+    index = sure_colors(mask)
+    unsure = index == UNSURE
+    distances = _color_distances(mask[unsure])
+    for i in range(len(_COLORS)):
+        near = cv2.dilate((index == i).view(np.uint8), np.ones((5, 5), np.uint8))[unsure]
+        distances[:, i] *= np.where(near, 1, 6)
+    first, second = np.partition(distances, 1, 1)[:, :2].T
+    train_ids = _TRAIN_IDS[np.where(unsure, 0, index)]
+    train_ids[unsure] = np.where(first > .8*second, VOID, _TRAIN_IDS[distances.argmin(1)])
+    return train_ids

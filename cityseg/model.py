@@ -7,7 +7,7 @@ __all__ = ['IMAGENET', 'normalization', 'decoder_options', 'create_network', 'ch
            'fuse_attention', 'recompute_blocks', 'build_model', 'forward', 'classifier', 'model_checksum', 'save_model',
            'find_model', 'fetch_model', 'load_model']
 
-# %% ../nbs/09_model.ipynb #e9ab85a3
+# %% ../nbs/09_model.ipynb #b96738d5
 import contextlib
 import io
 import json
@@ -27,7 +27,8 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import checkpoint
 from .config import ARCHITECTURES, Run
-from .core import DataError, atomic_write, check_regular_file, did_you_mean, read_json
+from .core import (DataError, atomic_write, check_regular_file, did_you_mean, is_out_of_memory,
+                          read_json)
 from .labels import N_CLASSES
 
 # %% ../nbs/09_model.ipynb #329c52a8
@@ -49,7 +50,7 @@ def normalization(
     scale = max(1, settings['input_range'][1])   # some want 0..255
     return tuple(v/scale for v in settings['mean']), tuple(v/scale for v in settings['std'])
 
-# %% ../nbs/09_model.ipynb #8891bbbf
+# %% ../nbs/09_model.ipynb #9d841158
 def decoder_options(
     architecture: str,
     channels: int      # width of the decoder (of a Unet's last stage); 0: SMP's default
@@ -57,6 +58,10 @@ def decoder_options(
     "A decoder's width, as its architecture calls it. Raises ValueError where it has none to set."
     if channels == 0:
         return {}
+    if architecture == 'FPN' and channels % 32:   # its group norm has 32 groups
+        nearest = max(32, round(channels/32)*32)
+        raise ValueError(f'decoder_channels: {channels} for FPN should be a multiple of 32; '
+                         f'nearest: {nearest}')
     if architecture in ('Unet', 'UnetPlusPlus', 'MAnet'):
         return dict(decoder_channels=[16*channels, 8*channels, 4*channels, 2*channels, channels])
     if architecture in ('PAN', 'DeepLabV3', 'DeepLabV3Plus', 'UPerNet'):
@@ -70,10 +75,20 @@ def decoder_options(
         raise ValueError(f'decoder_channels: {architecture} has no width to set; leave it at 0')
     return dict.fromkeys(names[architecture], channels)
 
-# %% ../nbs/09_model.ipynb #74d76cc8
+# %% ../nbs/09_model.ipynb #8687d6c1
 _FILES = ('.pth', '.pt', '.bin', '.safetensors')
 _DPT = ('encoder: DPT wants a vision transformer of timm for images of any size, '
         'with patches of 8, 16 or 32 pixels, such as tu-vit_base_patch16_224')
+
+def _misfit(run, error):
+    "What to raise where a network can't be made or run because of that error."
+    if is_out_of_memory(error):
+        return RuntimeError('the network does not fit into memory: try a lighter --encoder, or fewer '
+                            f'--decoder-channels ({str(error)[:200]})')
+    if run.architecture == 'DPT':
+        return ValueError(f'{_DPT}; {run.encoder} is none')
+    return ValueError(f'encoder: {run.encoder} does not go with {run.architecture} and images of any size '
+                      f'({error}); try resnet50, mit_b2 or tu-convnext_tiny')
 
 def create_network(
     run: Run
@@ -93,13 +108,16 @@ def create_network(
                                  classes=N_CLASSES, **options)
     except KeyError as error:
         raise ValueError(f'encoder weights: {error.args[0]}; or none, or a file') from None
-    except (TypeError, ValueError) as error:
-        if is_dpt:
-            raise ValueError(f'{_DPT}; {run.encoder} is none') from error
-        raise
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise _misfit(run, error) from error
     if is_dpt and 32 % model.encoder.output_stride:
         raise ValueError(f'{_DPT}; those of {run.encoder} have {model.encoder.output_stride}')
-    return model
+    try:
+        with torch.no_grad():
+            model.eval()(torch.zeros(1, 3, 128, 128))
+    except (AssertionError, RuntimeError) as error:   # some encoders take images of one size only
+        raise _misfit(run, error) from error
+    return model.train()
 
 # %% ../nbs/09_model.ipynb #53888204
 def check_archive(

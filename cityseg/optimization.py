@@ -98,6 +98,7 @@ class TrainState:
         self.skipped = 0           # steps left out, since their gradient was not finite,
         self.skipped_in_a_row = 0
         self.splits = 1            # pieces that a micro-batch is split into, to fit into memory
+        self.missing = set()       # what a full disk kept from being written
         self.earlier_seconds = 0.  # trained in earlier sessions
         self.begin = self.saved_at = time.monotonic()
         if checkpoint:

@@ -4,17 +4,17 @@
 
 # %% auto #0
 __all__ = ['ValidatedFrame', 'draw_panel', 'validate', 'total_iterations', 'open_run', 'save_checkpoint', 'checkpoint_due',
-           'validation_due', 'TrainLog', 'calibrate_logits', 'validate_and_save', 'next_batch', 'finish', 'train',
-           'count_gpus', 'train_worker', 'launch']
+           'validation_due', 'TrainLog', 'calibrate_logits', 'validate_and_save', 'next_batch', 'pack_frames', 'rescue',
+           'finish', 'train', 'count_gpus', 'train_worker', 'launch']
 
-# %% ../nbs/19_training.ipynb #c90de0e6
+# %% ../nbs/19_training.ipynb #995b6cc8
 import json
 import os
-import re
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +26,8 @@ from .config import Run
 from .core import DataError, atomic_write, folder_lock, is_out_of_memory, logger
 from .data import Root, frames
 from .dataset import CropDataset, frame_loader, training_loader
-from .distributed import ROW_EVERY, DistributedContext, StopRequest, TimeBudget, Workers
+from .distributed import (ROW_EVERY, DistributedContext, Stopped, StopRequest, TimeBudget, Workers,
+                                 until_stopped)
 from .frame import Frame
 from .inference import Predictor
 from .labels import CLASS_NAMES
@@ -35,9 +36,9 @@ from .metrics import Confusion
 from .model import save_model
 from .optimization import (TrainState, accumulate_gradients, learning_rate, optimizer_step,
                                   set_learning_rate)
-from .preflight import check_device, preflight
-from .runs import (History, LiveRun, check_same_data, check_same_run, read_history, tolerate_full_disk,
-                          validations, write_report)
+from .preflight import check_device, check_folder, is_shared, preflight
+from .runs import (History, LiveRun, check_same_data, read_history, tolerate_full_disk, validations,
+                          write_report)
 from .store import cache_frames
 from .visualization import error_map, overlay, shrink, side_by_side
 
@@ -62,21 +63,22 @@ def draw_panel(
     same_size = [row for row in rows if row.shape == rows[0].shape]
     return np.concatenate(same_size) if same_size else None
 
-# %% ../nbs/19_training.ipynb #5aa4ead7
+# %% ../nbs/19_training.ipynb #ab249ad4
 def validate(
     model: torch.nn.Module,      # what is evaluated
     val_frames: list[Frame],     # labelled
     context: DistributedContext,
     workers: int = 0,            # threads that read ahead
-    shown: int = 3               # frames in a panel
+    shown: int = 3,              # frames in a panel
+    stop: StopRequest = None     # looked at between frames
 ) -> tuple[Confusion, dict]:     # over all processes; 'first', 'best', 'worst' -> RGB uint8 [H,W,3] or None
-    "Confusion of whole frames, and panels of this process's first, best and worst ones."
+    "Confusion of whole frames, and panels of this process's first, best and worst ones. Raises Stopped."
     predict, total = Predictor(model, context.device, context.amp), Confusion()
     mine = val_frames[context.rank::context.world]
     first, ranked = [], []
     bar = tqdm(frame_loader(mine, workers), total=len(mine), desc='validate', unit='frame', leave=False,
                disable=None if context.is_main else True)
-    for frame, (image, label) in zip(mine, bar):
+    for frame, (image, label) in until_stopped(zip(mine, bar), len(val_frames), context, stop):
         pred = predict(image)
         confusion = Confusion().update(pred, label)
         total += confusion
@@ -91,7 +93,7 @@ def validate(
     panels = dict(first=first, worst=ranked[:shown], best=ranked[:-1 - shown:-1])
     return total, {name: draw_panel(validated) for name, validated in panels.items()}
 
-# %% ../nbs/19_training.ipynb #580322c9
+# %% ../nbs/19_training.ipynb #be42f656
 def total_iterations(
     run: Run,
     frame_count: int  # training frames
@@ -99,35 +101,21 @@ def total_iterations(
     "How many optimizer steps a run is long."
     return run.iterations or max(1, round(run.epochs*frame_count/run.batch_size))
 
-def _open_folder(run, out, resume):
-    "Make the run folder; refuse to train over another training."
-    for left_over in out.glob('.*'):   # of a process that was killed; other hidden files are not ours
-        if re.fullmatch(r'\.(\d+-.+|best-.+|preflight-\d+\.pt)', left_over.name):
-            shutil.rmtree(left_over) if left_over.is_dir() else left_over.unlink()
-    if not (out/'last.pt').exists():
-        if resume and validations(out):
-            logger.warning(f'{out} holds no last.pt to go on from: the training begins anew')
-        with atomic_write(out/'run.json') as temporary:
-            temporary.write_text(json.dumps(run.to_dict(), indent=1))
+@contextmanager
+def _run_folder(out, context):
+    "The run folder to this training alone; a folder made for one that could not begin goes again."
+    if not context.is_main:
+        yield
         return
-    if not resume:
-        raise FileExistsError(f'{out} already holds a training: go on with it by --resume (resume=True), '
-                              'or choose another folder')
-    if (out/'run.json').exists():
-        check_same_run(run, json.loads((out/'run.json').read_text()), out)
+    is_new = not out.exists()
+    with folder_lock(out, seconds=10):
+        try:
+            yield
+        finally:
+            if is_new and not (out/'history.jsonl').exists():
+                shutil.rmtree(out)
 
-def _is_shared(context, out):
-    "Do all processes see the same folder?"
-    token = out/f'.{context.gather(time.time_ns())[0]}-met'
-    if context.is_main:
-        token.touch()
-    context.gather('touched')
-    seen = context.gather(token.exists())
-    if context.is_main:
-        token.unlink()
-    return all(seen)
-
-# %% ../nbs/19_training.ipynb #f8dee54b
+# %% ../nbs/19_training.ipynb #032a3950
 def open_run(
     run: Run,
     context: DistributedContext,
@@ -138,9 +126,12 @@ def open_run(
 ) -> TrainState:
     "The state to set out with. Raises FileExistsError, or ValueError for another run or data set."
     if context.is_main:
-        _open_folder(run, out, resume)
+        check_folder(run, out, resume)
         check_same_data(out, train_frames, val_frames)
-    if not _is_shared(context, out):
+        if not (out/'last.pt').exists():
+            with atomic_write(out/'run.json') as temporary:
+                temporary.write_text(json.dumps(run.to_dict(), indent=1))
+    if not is_shared(context, out):
         raise ValueError(f'{out}: the machines must share this folder, or none could go on from what '
                          'another wrote')
     checkpoint = out/'last.pt'
@@ -153,7 +144,7 @@ def save_checkpoint(
 ):
     "Write last.pt. A full disk is said, and the training goes on."
     if state.context.is_main or anyone:
-        with tolerate_full_disk('last.pt'):
+        with tolerate_full_disk('last.pt', state.missing):
             state.save(out/'last.pt')
 
 def checkpoint_due(
@@ -169,7 +160,7 @@ def validation_due(
     "Is this iteration one after which the model is validated?"
     return state.iteration % state.run.validate_every == 0 or state.iteration == total
 
-# %% ../nbs/19_training.ipynb #b62cec63
+# %% ../nbs/19_training.ipynb #d0a9605e
 class TrainLog:
     "The rows of the history as they come, the bar and the live curves; only the main process writes."
     def __init__(self, state: TrainState, out: Path, total: int):
@@ -177,7 +168,8 @@ class TrainLog:
         self.is_main = state.context.is_main
         self.history = None
         if self.is_main:
-            self.history = History(out, state.iteration, state.validated, state.context.device)
+            self.history = History(out, state.iteration, state.validated, state.context.device,
+                                   state.missing)
         self.live = LiveRun(out)
         self.bar = tqdm(total=total, initial=state.iteration, desc='train', unit='it',
                         disable=None if self.is_main else True)
@@ -241,17 +233,19 @@ class TrainLog:
             self.history.picture(name, panels[name])
         self.live.update()
 
-# %% ../nbs/19_training.ipynb #804edf27
+# %% ../nbs/19_training.ipynb #69a36fde
 def calibrate_logits(
     state: TrainState,
-    train_frames: list[Frame]
+    train_frames: list[Frame],
+    stop: StopRequest = None  # looked at between frames
 ):
-    "Shift the logits of the finished model where the run wants it; without memory they stay as they are."
+    "Shift the finished model's logits where the run wants it, and there is memory. Raises Stopped."
     count = min(state.run.logit_adjustment, len(train_frames))
     if not count:
         return
     try:
-        before, after = calibrate(state.eval_model, train_frames, state.context, count, state.run.workers)
+        before, after = calibrate(state.eval_model, train_frames, state.context, count, state.run.workers,
+                                  stop)
         logger.info(f'logits adjusted: mean IoU of {count} training frames {before:.3f} -> {after:.3f}')
     except (ValueError, RuntimeError) as error:   # no reason to lose a training
         if isinstance(error, RuntimeError) and not is_out_of_memory(error):
@@ -264,25 +258,30 @@ def validate_and_save(
     val_frames: list[Frame],
     out: Path,
     log: TrainLog,
-    budget: TimeBudget
-):
+    budget: TimeBudget,
+    stop: StopRequest   # looked at between frames
+) -> bool:              # was it left off, as somebody asked? Then it is made up for on resume
     "Validate, log, keep the best model; with a checkpoint before and after."
     begin, context = time.monotonic(), state.context
     save_checkpoint(state, out)
-    if state.iteration == log.total:
-        calibrate_logits(state, train_frames)
-    confusion, panels = validate(state.eval_model, val_frames, context, state.run.workers)
+    try:
+        if state.iteration == log.total:
+            calibrate_logits(state, train_frames, stop)
+        confusion, panels = validate(state.eval_model, val_frames, context, state.run.workers, stop=stop)
+    except Stopped:
+        return True
     state.validated = state.iteration
     log.write_validation(confusion, panels)
     if confusion.miou > state.best:
-        with tolerate_full_disk('best/'):
+        with tolerate_full_disk('best/', state.missing):
             if context.is_main:
                 save_model(state.eval_model, out/'best')
             state.best = confusion.miou
     save_checkpoint(state, out)
     budget.validation = time.monotonic() - begin
+    return False
 
-# %% ../nbs/19_training.ipynb #cf291e1d
+# %% ../nbs/19_training.ipynb #484e9191
 def next_batch(
     loader: Iterator,   # of micro-batches
     state: TrainState,
@@ -299,41 +298,78 @@ def next_batch(
     log.waited += time.monotonic() - begin
     return batch
 
+def pack_frames(
+    run: Run,
+    context: DistributedContext,
+    train_frames: list[Frame],
+    val_frames: list[Frame]
+) -> tuple[list, list]:  # both, packed where that pays
+    "`cache_frames`: by the first process of each machine, while the others wait."
+    is_first = int(os.environ.get('LOCAL_RANK', 0)) == 0
+    if not is_first:
+        context.gather('packed')
+    packed = cache_frames(run, train_frames, val_frames)
+    if is_first:
+        context.gather('packed')
+    return packed
+
+def rescue(
+    state: TrainState,  # with what is missing in its run folder
+    out: Path
+) -> str:
+    "Put weights that found no room in the run folder into a temporary one; what is missing, in words."
+    what = ' and '.join(sorted(state.missing))
+    words = f'{out}: the training has ended, but {what} could not be written'
+    if not state.missing & {'best/', 'last.pt'}:
+        return f'{words}; free some space on the disk'
+    lost = set()
+    with tolerate_full_disk('a temporary folder', lost):
+        folder = Path(tempfile.mkdtemp(prefix='cityseg-'))
+        save_model(state.eval_model, folder/'best')
+        if 'last.pt' in state.missing:
+            state.save(folder/'last.pt')
+    if lost:
+        return f'{words}, and the temporary folder has no room for the weights; free some space on the disk'
+    return f'{words}; the weights of iteration {state.iteration:,} are in {folder}: copy them from there'
+
 def finish(
     state: TrainState,
     out: Path,
     total: int,        # iterations in all
     interrupted: bool  # was it asked to stop?
 ) -> dict:             # the last validation's row
-    "The end of a session: what is left to do, in words, and the report."
-    if state.iteration < total:
+    "The end of a session: what is left to do, in words, and the report. Raises OSError for a full disk."
+    if interrupted or state.iteration < total:
         why = 'stopped' if interrupted else 'the hours are over'
         logger.info(f'{why} at iteration {state.iteration:,} of {total:,}; go on with --resume '
                     '(resume=True)')
     rows = validations(out)
     if state.context.is_main and rows:
-        with tolerate_full_disk('report.html'):
+        with tolerate_full_disk('report.html', state.missing):
             write_report(out)
+    if state.context.is_main and state.missing:
+        raise OSError(rescue(state, out))
     row = rows[-1] if rows else {}
     return {**row, 'interrupted': True} if interrupted else row
 
-# %% ../nbs/19_training.ipynb #9d0a97b2
+# %% ../nbs/19_training.ipynb #fc2b9763
 def train(
     run: Run,              # the experiment
     data: Path | Root,     # a data set or a store
     out: Path,             # the run folder
     resume: bool = False   # go on from `out/last.pt` if it is there
 ) -> dict:                 # the last validation's row of the history; `interrupted` if it was asked to stop
-    "Train, validate and save until the run is complete or its hours are over."
+    "Train, validate and save until the run is complete or its hours are over. Raises OSError."
     out, budget = Path(out), TimeBudget(run.hours)
+    train_frames, val_frames = frames(data, 'train'), frames(data, 'val')
     context = DistributedContext(run.amp)
-    with folder_lock(out, seconds=10) if context.is_main else nullcontext():
-        check_device(context)   # before minutes are spent on packing
-        train_frames, val_frames = cache_frames(run, frames(data, 'train'), frames(data, 'val'))
+    with _run_folder(out, context):
+        check_device(context)
         state = open_run(run, context, out, resume, train_frames, val_frames)
         total = total_iterations(run, len(train_frames))
         if state.validated == total:
             return finish(state, out, total, interrupted=False)
+        train_frames, val_frames = pack_frames(run, context, train_frames, val_frames)
         criterion = build_loss(run).to(context.device)
         crops = CropDataset(train_frames, run)
         preflight(state, criterion, crops, val_frames, out, budget)   # sets state.splits, times a validation
@@ -344,10 +380,10 @@ def train(
 
         with StopRequest() as stop, log.bar:
             if state.validated < state.iteration and validation_due(state, total):   # it was cut short
-                validate_and_save(state, train_frames, val_frames, out, log, budget)
+                interrupted = validate_and_save(state, train_frames, val_frames, out, log, budget, stop)
                 log.begin_row()
 
-            while state.iteration < total:
+            while state.iteration < total and not interrupted:
                 batch = next_batch(loader, state, log, out)
                 rate = learning_rate(run, state.iteration, total)
                 set_learning_rate(state.optimizer, rate)
@@ -355,16 +391,17 @@ def train(
                 optimizer_step(state)                       # clip, step, EMA, state.iteration += 1
                 log.add(loss)
 
-                interrupted = context.any(stop.asked) and state.iteration < total
+                interrupted = context.any(stop.asked)
                 due = validation_due(state, total)
                 if not (due or interrupted or state.iteration % ROW_EVERY == 0):
                     continue
                 state.row, pace = log.row(rate), log.pace
                 over = context.any(budget.is_over(state.iteration, total, pace))
                 if (due or over) and not interrupted:
-                    validate_and_save(state, train_frames, val_frames, out, log, budget)
+                    interrupted = validate_and_save(state, train_frames, val_frames, out, log, budget, stop)
                 else:
-                    log.write(state.row)
+                    if not due:   # its row comes with the validation
+                        log.write(state.row)
                     if interrupted or checkpoint_due(state):
                         save_checkpoint(state, out)
                 if interrupted or over:
@@ -376,14 +413,17 @@ def train(
 
         return finish(state, out, total, interrupted)
 
-# %% ../nbs/19_training.ipynb #ea302911
+# %% ../nbs/19_training.ipynb #a0e97376
 def count_gpus(
     run: Run,
     gpus: int | None  # how many are asked for; None: all
 ) -> int:
     "How many processes there are to be, at least one. Raises ValueError where that can't be."
     there = torch.cuda.device_count()
-    gpus = gpus or max(1, there)
+    if gpus is None:
+        gpus = max(1, there)
+    if gpus < 1:
+        raise ValueError(f'{gpus} GPUs are asked for: at least 1, or leave --gpus out for all')
     if gpus > there > 0:
         raise ValueError(f'{gpus} GPUs are asked for, and here are {there}')
     parts = gpus*run.accumulate
@@ -404,7 +444,7 @@ def train_worker(
     "`train` with plain values, as `launch` starts it in each process."
     train(Run.from_dict(run), Path(data), Path(out), resume)
 
-# %% ../nbs/19_training.ipynb #38a3861b
+# %% ../nbs/19_training.ipynb #38ec69de
 def _follow(workers, out, total):
     "Show a training in other processes until it ends: a bar, curves; was it asked to stop?"
     live = LiveRun(out)
@@ -434,6 +474,7 @@ def launch(
     if gpus == 1:
         return train(run, data, out, resume)
     out, data = Path(out), data.path if isinstance(data, Root) else data
+    check_folder(run, out, resume)
     total = total_iterations(run, len(frames(data, 'train')))
     arguments = dict(run=run.to_dict(), data=str(data), out=str(out), resume=resume)
     workers = Workers('cityseg.training:train_worker', arguments, gpus)

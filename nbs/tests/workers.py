@@ -1,4 +1,6 @@
 "What the tests run in several processes."
+import os
+import signal
 import torch
 from cityseg import optimization, training
 from cityseg.core import logger
@@ -33,4 +35,15 @@ class Pixelwise(torch.nn.Module):
 def train_pixelwise(**arguments):
     "Train that network."
     optimization.build_model = lambda run: Pixelwise()
+    training.train_worker(**arguments)
+
+
+def train_and_die(**arguments):
+    "Train; the second process is killed at its third batch."
+    real_next_batch = training.next_batch
+    def next_batch(loader, state, log, out):
+        if state.iteration == 2 and state.context.rank == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real_next_batch(loader, state, log, out)
+    training.next_batch = next_batch
     training.train_worker(**arguments)
