@@ -4,14 +4,23 @@
 
 # %% auto #0
 __all__ = ['logger', 'printable', 'Fault', 'Remark', 'DataError', 'abbreviate', 'did_you_mean', 'ProgressHandler',
+<<<<<<< HEAD
            'check_regular_file', 'atomic_write', 'disk_fault', 'shape_fault', 'read_json', 'folder_lock', 'prefetch',
            'shard', 'duration', 'pick_device', 'amp_dtype', 'is_out_of_memory', 'Environment', 'detect_environment']
 
 # %% ../nbs/00_core.ipynb #c85c3861
 import errno
+=======
+           'check_regular_file', 'atomic_write', 'check_out_folder', 'check_out_files', 'shape_fault', 'read_json',
+           'folder_lock', 'prefetch', 'shard', 'duration', 'pick_device', 'amp_dtype', 'is_out_of_memory',
+           'Environment', 'detect_environment']
+
+# %% ../nbs/00_core.ipynb #9c43ff97
+>>>>>>> main
 import json
 import logging
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -22,6 +31,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from difflib import get_close_matches
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 from filelock import FileLock, Timeout
@@ -118,7 +128,7 @@ def check_regular_file(
     if path.exists() and not path.is_file():
         raise DataError(path, 'is a device, pipe or socket', 'name a file')
 
-# %% ../nbs/00_core.ipynb #41fae402
+# %% ../nbs/00_core.ipynb #12b12659
 def _is_running(pid):
     "Is there a process of that number?"
     try:
@@ -129,6 +139,7 @@ def _is_running(pid):
         pass   # somebody else's
     return True
 
+_HOST = re.sub(r'\W', '', platform.node())[:20]   # a process number is one machine's
 _tidied = set()   # folders
 
 def _tidy(folder):
@@ -137,7 +148,7 @@ def _tidy(folder):
         return
     _tidied.add(folder)
     for entry in os.scandir(folder):
-        begun_by = re.match(r'\.(\d{1,9})-.', entry.name)
+        begun_by = re.match(rf'\.(\d{{1,9}})-{_HOST}-.', entry.name)
         if begun_by and entry.is_file(follow_symlinks=False) and not _is_running(int(begun_by[1])):
             os.unlink(entry.path)
 
@@ -154,13 +165,14 @@ def atomic_write(
         path = path.resolve()   # what it leads to is replaced
     path.parent.mkdir(parents=True, exist_ok=True)
     _tidy(path.parent.absolute())
-    temporary = path.with_name(f'.{os.getpid()}-{path.name}')
+    temporary = path.with_name(f'.{os.getpid()}-{_HOST}-{path.name}')
     try:
         yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
+<<<<<<< HEAD
 # %% ../nbs/00_core.ipynb #2950b867
 _DISK_FAULTS = {
     errno.ENOSPC: ('is on a full disk', 'make room'),
@@ -186,6 +198,52 @@ def disk_fault(
     return None
 
 # %% ../nbs/00_core.ipynb #bf1bd3bf
+=======
+# %% ../nbs/00_core.ipynb #d8cdb259
+def check_out_folder(
+    path: Path  # a folder, to be made when missing
+):
+    "Refuse a folder that can't be made. Raises `DataError` where a file is in the way, or OSError."
+    place = path.resolve()
+    if place.is_dir():
+        return   # what is done may be read-only
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir():
+        raise DataError(place, 'is no folder', f'name another place than {path}')
+    _try_to_write(place)
+
+def _try_to_write(folder):
+    "Make a file in a folder, as a trial; it is gone at once. Raises OSError."
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from None   # not of the trial's name
+
+def check_out_files(
+    *paths: Path | None,                      # files to be written; None: not asked for
+    inputs: Iterable[Path | str | None] = ()  # what the same work reads
+):
+    "Refuse files that can't be written. Raises `DataError` or OSError, with what is in the way."
+    asked = [path for path in paths if path is not None]
+    in_use = [Path(place) for place in (*_STREAMS, *inputs) if place is not None]
+    for path in asked:
+        check_regular_file(path)
+        if path.exists() and any(place.exists() and path.samefile(place) for place in in_use):
+            raise DataError(path, 'is what this process reads, or prints to', 'name another file')
+        folder = path.resolve().parent
+        check_out_folder(folder)
+        if folder.is_dir():
+            _try_to_write(folder)
+    for one, other in combinations([path.resolve() for path in asked], 2):
+        if one == other or one in other.parents or other in one.parents:
+            raise DataError(one, 'is named for two outputs', 'name a file for each')
+
+_STREAMS = Path('/dev/stdout'), Path('/dev/stderr')
+
+# %% ../nbs/00_core.ipynb #f6493d2b
+>>>>>>> main
 _KINDS = {type(None): 'null', bool: 'true or false', int: 'a number', float: 'a number', str: 'a text',
           list: 'a list', tuple: 'a list', dict: 'an object'}   # how a JSON value's type is called
 
