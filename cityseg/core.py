@@ -4,19 +4,12 @@
 
 # %% auto #0
 __all__ = ['logger', 'printable', 'Fault', 'Remark', 'DataError', 'abbreviate', 'did_you_mean', 'ProgressHandler',
-<<<<<<< HEAD
-           'check_regular_file', 'atomic_write', 'disk_fault', 'shape_fault', 'read_json', 'folder_lock', 'prefetch',
-           'shard', 'duration', 'pick_device', 'amp_dtype', 'is_out_of_memory', 'Environment', 'detect_environment']
-
-# %% ../nbs/00_core.ipynb #c85c3861
-import errno
-=======
-           'check_regular_file', 'atomic_write', 'check_out_folder', 'check_out_files', 'shape_fault', 'read_json',
-           'folder_lock', 'prefetch', 'shard', 'duration', 'pick_device', 'amp_dtype', 'is_out_of_memory',
+           'check_regular_file', 'atomic_write', 'check_out_folder', 'check_out_files', 'disk_fault', 'shape_fault',
+           'read_json', 'folder_lock', 'prefetch', 'shard', 'duration', 'pick_device', 'amp_dtype', 'is_out_of_memory',
            'Environment', 'detect_environment']
 
-# %% ../nbs/00_core.ipynb #9c43ff97
->>>>>>> main
+# %% ../nbs/00_core.ipynb #3578b26b
+import errno
 import json
 import logging
 import os
@@ -98,7 +91,7 @@ def did_you_mean(
     nearest = [by_lower[name] for name in close] or list(by_lower.values())[:12]
     return f'unknown {what} {value!r}; nearest: {", ".join(nearest)}'
 
-# %% ../nbs/00_core.ipynb #a8f0177d
+# %% ../nbs/00_core.ipynb #c6cfc5eb
 class ProgressHandler(logging.Handler):
     "Writes records as plain lines above tqdm's bars."
     def emit(self, record: logging.LogRecord):
@@ -172,33 +165,6 @@ def atomic_write(
     finally:
         temporary.unlink(missing_ok=True)
 
-<<<<<<< HEAD
-# %% ../nbs/00_core.ipynb #2950b867
-_DISK_FAULTS = {
-    errno.ENOSPC: ('is on a full disk', 'make room'),
-    errno.EDQUOT: ('is beyond your quota of the disk', 'make room'),
-    errno.EFBIG: ('is larger than a file may be here', 'raise the limit, or choose another disk'),
-    errno.EROFS: ('is on a read-only disk', 'choose a folder that can be written to'),
-    errno.EACCES: ('is where you may not write', 'choose a folder that can be written to'),
-    errno.EPERM: ('is where you may not write', 'choose a folder that can be written to'),
-    errno.EIO: ('is on a disk that fails', 'choose another disk'),
-    errno.ESTALE: ('is on a network disk that is gone', 'connect it again'),
-    errno.ETIMEDOUT: ('is on a network disk that does not answer', 'connect it again')}
-
-def disk_fault(
-    error: BaseException
-) -> tuple[str, str] | None:  # what is wrong with a file, and what to do; None: another kind of error
-    "What is wrong with the disk, where an error, or one that it came from, is an error of the disk."
-    while error:
-        code = re.search(r'\(os error (\d+)\)', str(error))   # as safetensors says it
-        number = int(code[1]) if code else getattr(error, 'errno', None)
-        if number in _DISK_FAULTS:
-            return _DISK_FAULTS[number]
-        error = error.__cause__ or error.__context__
-    return None
-
-# %% ../nbs/00_core.ipynb #bf1bd3bf
-=======
 # %% ../nbs/00_core.ipynb #d8cdb259
 def check_out_folder(
     path: Path  # a folder, to be made when missing
@@ -242,8 +208,31 @@ def check_out_files(
 
 _STREAMS = Path('/dev/stdout'), Path('/dev/stderr')
 
-# %% ../nbs/00_core.ipynb #f6493d2b
->>>>>>> main
+# %% ../nbs/00_core.ipynb #7b1e7977
+_DISK_FAULTS = {
+    errno.ENOSPC: ('is on a full disk', 'make room'),
+    errno.EDQUOT: ('is beyond your quota of the disk', 'make room'),
+    errno.EFBIG: ('is larger than a file may be here', 'raise the limit, or choose another disk'),
+    errno.EROFS: ('is on a read-only disk', 'choose a folder that can be written to'),
+    errno.EACCES: ('is where you may not write', 'choose a folder that can be written to'),
+    errno.EPERM: ('is where you may not write', 'choose a folder that can be written to'),
+    errno.EIO: ('is on a disk that fails', 'choose another disk'),
+    errno.ESTALE: ('is on a network disk that is gone', 'connect it again'),
+    errno.ETIMEDOUT: ('is on a network disk that does not answer', 'connect it again')}
+
+def disk_fault(
+    error: BaseException
+) -> tuple[str, str] | None:  # what is wrong with a file, and what to do; None: another kind of error
+    "What is wrong with the disk, where an error, or one that it came from, is an error of the disk."
+    while error:
+        code = re.search(r'\(os error (\d+)\)', str(error))   # as safetensors says it
+        number = int(code[1]) if code else getattr(error, 'errno', None)
+        if number in _DISK_FAULTS:
+            return _DISK_FAULTS[number]
+        error = error.__cause__ or error.__context__
+    return None
+
+# %% ../nbs/00_core.ipynb #745b6566
 _KINDS = {type(None): 'null', bool: 'true or false', int: 'a number', float: 'a number', str: 'a text',
           list: 'a list', tuple: 'a list', dict: 'an object'}   # how a JSON value's type is called
 
@@ -299,7 +288,7 @@ def read_json(
         raise DataError(path, f'is not what it should be: {fault}', remedy)
     return value
 
-# %% ../nbs/00_core.ipynb #ac2790fd
+# %% ../nbs/00_core.ipynb #8cb9be99
 @contextmanager
 def folder_lock(
     folder: Path,        # made when missing
@@ -405,7 +394,7 @@ def is_out_of_memory(
         return True
     return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
 
-# %% ../nbs/00_core.ipynb #ab3b7523
+# %% ../nbs/00_core.ipynb #036ed0c3
 try:
     Path.home()
 except RuntimeError:   # neither HOME nor an entry in passwd
