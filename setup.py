@@ -21,6 +21,7 @@ setup(
     keywords=settings['keywords'],
     long_description=(here/'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
+    package_dir={'': '.'},  # an editable install then is a path, found before a folder that is named alike
     packages=[settings['lib_path']],
     package_data={settings['lib_path']: ['*.html']},
     python_requires=f">={settings['min_python']}",
