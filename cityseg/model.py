@@ -7,7 +7,7 @@ __all__ = ['IMAGENET', 'normalization', 'decoder_options', 'create_network', 'ch
            'fuse_attention', 'recompute_blocks', 'build_model', 'forward', 'classifier', 'model_checksum', 'save_model',
            'find_model', 'fetch_model', 'load_model']
 
-# %% ../nbs/09_model.ipynb #b96738d5
+# %% ../nbs/09_model.ipynb #e9ab85a3
 import contextlib
 import io
 import json
@@ -28,7 +28,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import checkpoint
 from .config import ARCHITECTURES, Run
 from .core import (DataError, atomic_write, check_regular_file, did_you_mean, is_out_of_memory,
-                          read_json)
+                                 read_json)
 from .labels import N_CLASSES
 
 # %% ../nbs/09_model.ipynb #329c52a8
@@ -50,7 +50,7 @@ def normalization(
     scale = max(1, settings['input_range'][1])   # some want 0..255
     return tuple(v/scale for v in settings['mean']), tuple(v/scale for v in settings['std'])
 
-# %% ../nbs/09_model.ipynb #9d841158
+# %% ../nbs/09_model.ipynb #8891bbbf
 def decoder_options(
     architecture: str,
     channels: int      # width of the decoder (of a Unet's last stage); 0: SMP's default
@@ -75,7 +75,7 @@ def decoder_options(
         raise ValueError(f'decoder_channels: {architecture} has no width to set; leave it at 0')
     return dict.fromkeys(names[architecture], channels)
 
-# %% ../nbs/09_model.ipynb #8687d6c1
+# %% ../nbs/09_model.ipynb #74d76cc8
 _FILES = ('.pth', '.pt', '.bin', '.safetensors')
 _DPT = ('encoder: DPT wants a vision transformer of timm for images of any size, '
         'with patches of 8, 16 or 32 pixels, such as tu-vit_base_patch16_224')
