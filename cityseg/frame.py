@@ -212,7 +212,7 @@ def _ids_of_palette(path, indices, palette, greys):
         raise DataError(path, what, 'is it a picture of colours, or of trainIds? Write labelIds')
     return indices
 
-# %% ../nbs/05_frame.ipynb #e3110962
+# %% ../nbs/05_frame.ipynb #be310bea
 _ADVICE = 'write labelIds as an 8-bit PNG of one channel'
 
 def _check_ids(path, ids, highest):
@@ -221,10 +221,10 @@ def _check_ids(path, ids, highest):
         hint = ' (trainIds, perhaps?)' if ids.max() == VOID else ''
         raise DataError(path, f'holds the id {ids.max()}, they end at {highest}{hint}', _ADVICE)
     if highest == INSTANCES:
-        wrong = ids[(ids > 33) & (ids <= 1000)]
-        if wrong.size:
+        wrong = cv2.inRange(ids, 34, 1000)
+        if wrong.any():
             remedy = 'an instanceId is a labelId, or 1000 times one plus a number: get it anew'
-            raise DataError(path, f'holds {wrong.max()}, which is no id', remedy)
+            raise DataError(path, f'holds {ids[wrong > 0].max()}, which is no id', remedy)
 
 def read_ids(
     path: Path,              # PNG file, or a `Member` of a zip
@@ -429,7 +429,7 @@ class PairFrame(Frame):
     def label_ids(self) -> np.ndarray:  # labelIds uint8 [H,W], the 19 evaluated only
         return to_label_ids(decode_colors(read_pair(self.label_path)[1]))
 
-# %% ../nbs/05_frame.ipynb #5d7ee782
+# %% ../nbs/05_frame.ipynb #644c68cb
 def _unpack(archive, info):
     "The bytes of a member of a zip, and no more than its directory promises. Raises DataError."
     is_encrypted = info.flag_bits & 1
@@ -441,7 +441,8 @@ def _unpack(archive, info):
         with archive.open(info) as file:
             return file.read(info.file_size + 1)
     except Exception as error:   # zipfile has many ways to fail
-        raise DataError(info.filename, f'cannot be read ({error})', 'download or zip it again') from error
+        what = f'cannot be read ({str(error) or "cut off"})'
+        raise DataError(info.filename, what, 'download or zip it again') from error
 
 def members(
     path: Path  # folder or zip file
@@ -461,7 +462,7 @@ def members(
         raise DataError(path, what, 'give the folder or zip of the predictions') from error
     infos = sorted(archive.infolist(), key=lambda info: info.filename)
     return [Member(info.filename, info.file_size, partial(_unpack, archive, info))
-            for info in infos if not info.is_dir()]
+            for info in infos if not info.filename.endswith('/')]
 
 # %% ../nbs/05_frame.ipynb #a99be15b
 FRAME_NAME = re.compile(r'(?!\.).+?_\d{6}_\d{6}(?!\d)')  # <city>_<sequence>_<frame>

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['Array', 'is_evaluated', 'category_id', 'group_membership', 'evaluated_inside', 'evaluated_outside', 'AVERAGE_SIZE',
-           'has_iiou', 'count_pairs', 'mean_iou', 'Confusion', 'group_iou', 'count_instances', 'instance_hits',
-           'Scores', 'evaluate']
+           'has_iiou', 'count_pairs', 'mean_iou', 'Confusion', 'group_iou', 'count_ids', 'instance_hits', 'Scores',
+           'evaluate']
 
-# %% ../nbs/11_metrics.ipynb #0b9643d3
+# %% ../nbs/11_metrics.ipynb #5db107ab
 import csv
 import json
 import os
@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from tqdm.auto import tqdm
-from .core import DataError, Fault, abbreviate, atomic_write, logger, prefetch
+from .core import DataError, Fault, Remark, abbreviate, atomic_write, logger, prefetch, printable
 from .data import Root, frames
-from .frame import INSTANCES, find_predictions, read_ids
-from .labels import CLASS_NAMES, LABELS
+from .frame import INSTANCES, find_predictions, read_ids, train_ids_suspected
+from .labels import CLASSES, CLASS_NAMES, LABELS
 
 # %% ../nbs/11_metrics.ipynb #f02b66a4
 Array = torch.Tensor | np.ndarray
@@ -150,39 +150,46 @@ _label_has_iiou = is_evaluated & ~np.isnan(_average_size)
 _category_has_iiou = np.isin(_CATEGORIES, ['human', 'vehicle'])
 has_iiou = np.concatenate([_label_has_iiou, _category_has_iiou])                # bool [42]
 
-# %% ../nbs/11_metrics.ipynb #cc59d1d5
-def _runs(first, second):
-    "Where runs of equal pairs begin in two flat arrays, and how long they are: int64 [r] each."
-    begins = np.ones(first.size, bool)
-    np.not_equal(first[1:], first[:-1], out=begins[1:])
-    begins[1:] |= second[1:] != second[:-1]
+# %% ../nbs/11_metrics.ipynb #516047f3
+def _runs(*images):
+    "Runs of pixels that are equal in each of some images: what the images hold there, and lengths [r]."
+    flat = [image.ravel() for image in images]
+    begins = np.zeros(flat[0].size, bool)
+    begins[:1] = True
+    for image in flat:
+        begins[1:] |= image[1:] != image[:-1]
     starts = np.flatnonzero(begins)
-    return starts, np.diff(starts, append=first.size)
+    return [image[starts] for image in flat], np.diff(starts, append=begins.size)
 
-# %% ../nbs/11_metrics.ipynb #789a443d
-def count_instances(
-    pred: np.ndarray,         # predicted labelIds, uint8 [H,W], 0..33
-    instance_ids: np.ndarray  # uint16 [H,W], 0..33999; labelIds will do as well
-) -> tuple:  # the ids that occur, int64 [k], rising; pixels of each by predicted labelId, int64 [k,34]
-    "How often each instance met each predicted labelId. Raises ValueError."
-    if pred.shape != instance_ids.shape:
-        raise ValueError(f'shapes differ: {pred.shape} and {instance_ids.shape}')
-    pred, instance_ids = pred.ravel(), instance_ids.ravel()
-    starts, lengths = _runs(instance_ids, pred)
-    pred, instance_ids = pred[starts], instance_ids[starts]
-    for ids, highest in (pred, 33), (instance_ids, INSTANCES):
-        if ids.dtype.kind != 'u' or ids.max(initial=0) > highest:
-            got = f'{ids.dtype} up to {ids.max()}'
-            raise ValueError(f'unsigned integers up to {highest} wanted, got {got}')
+# %% ../nbs/11_metrics.ipynb #81e3b1cc
+def _check_ids(ids, highest):
+    "Raises ValueError for what are no ids up to the highest."
+    if ids.dtype.kind != 'u' or ids.max(initial=0) > highest:
+        got = f'{ids.dtype} up to {ids.max()}'
+        raise ValueError(f'unsigned integers up to {highest} wanted, got {got}')
 
-    found = np.unique(instance_ids)
-    pairs = np.searchsorted(found, instance_ids)*34 + pred
-    met = np.bincount(pairs, weights=lengths, minlength=34*len(found))
-    return found.astype(np.int64), met.reshape(-1, 34).astype(np.int64)
+def count_ids(
+    pred: np.ndarray,    # predicted labelIds, uint8 [H,W], 0..33
+    *truths: np.ndarray  # labelIds, uint8 [H,W], 0..33, or instanceIds, uint16 [H,W], 0..33999
+) -> list:  # for each truth: the ids in it, int64 [k], rising; their pixels by predicted id, int64 [k,34]
+    "How often each id of the ground truth met each predicted labelId. Raises ValueError."
+    shapes = [image.shape for image in (pred, *truths)]
+    if len(set(shapes)) > 1:
+        raise ValueError(f'shapes differ: {" and ".join(map(str, shapes))}')
+    (pred, *truths), lengths = _runs(pred, *truths)
+    _check_ids(pred, 33)
+    counted = []
+    for ids in truths:
+        _check_ids(ids, 33 if ids.dtype == np.uint8 else INSTANCES)
+        found = np.unique(ids)
+        pairs = np.searchsorted(found, ids)*34 + pred
+        met = np.bincount(pairs, weights=lengths, minlength=34*len(found))
+        counted.append((found.astype(np.int64), met.reshape(-1, 34).astype(np.int64)))
+    return counted
 
-# %% ../nbs/11_metrics.ipynb #507a5459
+# %% ../nbs/11_metrics.ipynb #d5ae1a4f
 def instance_hits(
-    instance_ids: np.ndarray,  # int64 [k], from `count_instances`
+    instance_ids: np.ndarray,  # int64 [k], from `count_ids`
     met: np.ndarray            # pixels of each by predicted labelId, int64 [k,34]
 ) -> tuple:  # groups int64 [2m]: m classes, then m categories; their hits and misses, float64 [2m,2]
     "What each of m evaluated instances adds to the iIoU, in the order of the instanceIds."
@@ -209,7 +216,7 @@ def _table(title, names, iou, iiou):
         lines.append(f'{name:<14}' + ''.join(cells))
     return lines
 
-# %% ../nbs/11_metrics.ipynb #b9e57d9e
+# %% ../nbs/11_metrics.ipynb #6eb3b482
 @dataclass(frozen=True)
 class Scores:
     "What the official evaluation says of a set of predictions; print it for a table."
@@ -219,6 +226,7 @@ class Scores:
     category_iou: dict   # category -> IoU
     category_iiou: dict  # category -> instance-weighted IoU, human and vehicle only
     frames: dict         # frame name -> its IoU by class, float64 [19], NaN for absent classes
+    note: str = ''       # why there is no iIoU
 
     @property
     def miou(self) -> float:
@@ -275,85 +283,124 @@ class Scores:
         worst = sorted(self.frame_mious.items(), key=lambda item: item[1])[:3]
         lines += ['', f'worst of {len(self.frames)} frames']
         lines += [f'{iou:.4f} {name}' for name, iou in worst]
-        return '\n'.join(lines)
+        lines += ['', self.note] if self.note else []
+        return printable('\n'.join(lines))
 
-# %% ../nbs/11_metrics.ipynb #68631fe0
-def _final_scores(matrix, weighted, frame_ious, instances):
-    "Scores from sums over frames: counts int64 [34,34], hits and misses by group float64 [42,2]."
+# %% ../nbs/11_metrics.ipynb #2596ffcf
+def _final_scores(matrix, weighted, frame_ious, note):
+    """Scores from sums over frames: counts int64 [34,34], hits and misses by group float64 [42,2].
+
+    A note says why there is no iIoU."""
     iou = group_iou(matrix)
     hits, misses = weighted.T
     false_positives = (evaluated_outside * (matrix @ group_membership)).sum(0)
     with np.errstate(invalid='ignore'):
         iiou = hits / (hits + false_positives + misses)
-    iiou[~(has_iiou & instances)] = np.nan
+    iiou[~has_iiou | bool(note)] = np.nan
 
     by_label = [dict(zip(_NAMES, scores[:34].tolist())) for scores in (iou, iiou)]
     by_category = [dict(zip(_CATEGORIES, scores[34:].tolist())) for scores in (iou, iiou)]
-    return Scores(matrix, *by_label, *by_category, frame_ious)
+    return Scores(matrix, *by_label, *by_category, frame_ious, note)
 
-# %% ../nbs/11_metrics.ipynb #1ca5c51e
+# %% ../nbs/11_metrics.ipynb #76958609
+_IDS, _TRAIN_IDS = np.array([(label.id, label.trainId) for label in CLASSES if label.name != 'road']).T
+
+def _doubt(matrix, path):
+    "A `Fault` if counts, int64 [34,34], are those of trainIds, a `Remark` for an odd file, else None."
+    if matrix[:, 20:].any():
+        return None
+    try:
+        suspected = train_ids_suspected(read_ids(path))   # read as strictly as the benchmark might
+    except DataError as error:
+        return Remark(*error.fault)
+    right, right_as_train_ids = matrix[_IDS, _IDS].sum(), matrix[_IDS, _TRAIN_IDS].sum()
+    if not suspected or right_as_train_ids <= 2*right:
+        return None
+    return Fault(path, 'holds trainIds, it seems', 'turn them into labelIds with to_label_ids')
+
+# %% ../nbs/11_metrics.ipynb #b2d30596
 def _count_frame(frame, path, instances):
-    "Counts int64 [34,34] of a frame, and its `instance_hits` or None. Raises DataError."
+    "Counts int64 [34,34] of a frame, its `instance_hits` or None, its `_doubt`. Raises DataError."
     if not frame.labelled:
         raise DataError(frame.image_path, 'has no ground truth', 'evaluate train or val')
     if path is None:
         raise DataError(frame.name, 'has no prediction', 'name it <city>_<sequence>_<frame>*.png')
-    truth = frame.instance_ids() if instances else frame.label_ids()
-    found, met = count_instances(read_ids(path, truth.shape), truth)
-
-    label_ids = np.where(found > 1000, found // 1000, found)
-    if label_ids.max() > 33:
+    truths = [frame.label_ids()]
+    if instances:
+        truths.append(frame.instance_ids())
+    if truths[0].shape != truths[-1].shape:
         source = frame.instances_path or frame.label_path
-        raise DataError(source, f'holds {label_ids.max()}, which is no id', 'get it anew')
+        raise DataError(source, 'differs in size from the labelIds', 'get both anew')
+    pred = read_ids(path, truths[0].shape, palette='indices')
+    counted = count_ids(pred, *truths)
+
     matrix = np.zeros((34, 34), np.int64)
-    np.add.at(matrix, label_ids, met)
-    return matrix, instance_hits(found, met) if instances else None
+    label_ids, met = counted[0]
+    matrix[label_ids] = met
+    hits = instance_hits(*counted[1]) if instances else None
+    return matrix, hits, _doubt(matrix, path)
 
-# %% ../nbs/11_metrics.ipynb #9cfe5619
-def _all_have_instances(found):
-    "Have all frames instanceIds? Says in the log why not."
+# %% ../nbs/11_metrics.ipynb #cbaf0e38
+def _why_no_iiou(found, instances):
+    "Why there can be no iIoU of these frames; '' where there can be."
+    if not instances:
+        return 'no iIoU: it was not asked for'
     without = [frame.name for frame in found if frame.labelled and not frame.has_instances]
-    if without:
-        logger.info(f'no iIoU: {len(without)} of {len(found)} frames have no instanceIds, such as '
-                    f'{without[0]} (image pairs and older stores hold none)')
-    return not without
+    if not without:
+        return ''
+    return (f'no iIoU: {len(without)} of {len(found)} frames have no instanceIds, such as {without[0]} '
+            '(image pairs and older stores hold none)')
 
-# %% ../nbs/11_metrics.ipynb #6d82a30c
+# %% ../nbs/11_metrics.ipynb #8a076dad
+def _check_faults(faults, doubts, total):
+    "Raises ValueError for faults, and where most frames seem to hold trainIds; other doubts are logged."
+    suspects = [doubt for doubt in doubts if not isinstance(doubt, Remark)]
+    if 2*len(suspects) > total:
+        faults = faults + suspects
+    if faults:
+        lines = [f'{len(faults)} of {total} frames at fault', *map(str, abbreviate(faults))]
+        raise ValueError('\n'.join(lines))
+    for doubt in abbreviate(doubts):
+        logger.warning(doubt)
+
+# %% ../nbs/11_metrics.ipynb #b4e8f832
 def evaluate(
     predictions: Path | dict,  # folder or zip of labelId PNGs, or a dict of frame name -> path
     root: Path | Root | list,  # the data set in any layout, or a list of `Frame`s
     split: str = 'val',        # which split of it
     instances: bool = True,    # iIoU too, where all frames have instanceIds; else it is NaN
-    workers: int = None        # frames worked on at once; None: the CPU's cores, at most 8
+    workers: int = None        # frames worked on at once, 1 or more; None: the CPU's cores, at most 8
 ) -> Scores:
     "Score predictions exactly as the official script does. Raises ValueError with all faults."
-    wanted = root if isinstance(root, list) else frames(root, split)
+    if workers is not None and workers < 1:
+        raise ValueError(f'{workers} workers can evaluate nothing; give 1 or more')
+    wanted = root if isinstance(root, list) else frames(root, split, images=False)
     wanted = sorted(wanted, key=lambda frame: frame.name)
     paths = predictions if isinstance(predictions, dict) else find_predictions(predictions)
-    instances = instances and _all_have_instances(wanted)
-    threads = min(8, os.cpu_count()) if workers is None else max(1, workers)
+    note = _why_no_iiou(wanted, instances)
 
     def count(frame):
         try:
-            return _count_frame(frame, paths.get(frame.name), instances)
+            return _count_frame(frame, paths.get(frame.name), not note)
         except DataError as error:
             return error.fault
 
     matrix = np.zeros((34, 34), np.int64)
     weighted = np.zeros((42, 2))   # hits and misses of each group
-    frame_ious, faults = {}, []
-    counted = prefetch(count, wanted, threads)
+    faults, doubts = [], []
+    frame_ious = {}
+    counted = prefetch(count, wanted, workers or min(8, os.cpu_count()))
     results = tqdm(counted, total=len(wanted), desc='evaluate', disable=None)
     for result, frame in zip(results, wanted):
         if isinstance(result, Fault):
             faults.append(result)
             continue
-        frame_matrix, hits = result
+        frame_matrix, hits, doubt = result
         matrix += frame_matrix
         frame_ious[frame.name] = group_iou(frame_matrix)[:34][is_evaluated]
-        if instances:
+        if hits:
             np.add.at(weighted, *hits)
-    if faults:
-        lines = [f'{len(faults)} of {len(wanted)} frames at fault', *map(str, abbreviate(faults))]
-        raise ValueError('\n'.join(lines))
-    return _final_scores(matrix, weighted, frame_ious, instances)
+        if doubt:
+            doubts.append(doubt)
+    _check_faults(faults, doubts, len(wanted))
+    return _final_scores(matrix, weighted, frame_ious, note)

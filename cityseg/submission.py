@@ -5,19 +5,19 @@
 # %% auto #0
 __all__ = ['TEST_SET', 'write_prediction', 'write_predictions', 'zip_predictions', 'check_submission']
 
-# %% ../nbs/20_submission.ipynb #9d656726
+# %% ../nbs/20_submission.ipynb #e6cee586
 import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 import cv2
 import numpy as np
 from tqdm.auto import tqdm
 from .core import DataError, Fault, Remark, atomic_write, prefetch, shard
-from .frame import FRAME_NAME, find_predictions, members, read_ids, read_prediction
-from .inference import predict_frames
+from .frame import (
+    FRAME_NAME, find_predictions, members, read_file, read_ids, read_prediction, train_ids_suspected)
 from .labels import CLASSES, N_CLASSES, to_label_ids
 
 # %% ../nbs/20_submission.ipynb #819b0f01
@@ -56,15 +56,15 @@ def write_prediction(
         temporary.write_bytes(png[:_HEADER_END] + _tag_chunk(tag) + png[_HEADER_END:])
     return path
 
-# %% ../nbs/20_submission.ipynb #064c5efa
+# %% ../nbs/20_submission.ipynb #f82c63bf
 def _is_done(path, frame, tag):
     "Is this file a whole prediction of the frame, made by a predictor of this tag?"
     if not tag:
         return False
     try:
-        made_by_this = _tag_chunk(tag) in path.read_bytes()[:512]
+        made_by_this = _tag_chunk(tag) in read_file(path)[:512]
         return made_by_this and read_prediction(path).shape == tuple(frame.size)
-    except (ValueError, OSError):
+    except ValueError:
         return False
 
 def write_predictions(
@@ -74,6 +74,7 @@ def write_predictions(
     workers: int = 2    # threads that read ahead
 ) -> dict:              # frame name -> Path of its PNG; under torchrun those of this process
     "Predict and write frames; whole files that a predictor of the same `tag` wrote are kept."
+    from cityseg.inference import predict_frames   # brings torch, which checking and zipping do without
     folder = Path(folder)
     tag = getattr(predict, 'tag', None) or ''
     frames = shard(frames)
@@ -91,7 +92,7 @@ def write_predictions(
         pass
     return paths
 
-# %% ../nbs/20_submission.ipynb #ab202771
+# %% ../nbs/20_submission.ipynb #9c6a26b0
 def zip_predictions(
     folder: Path,        # the predictions, any nesting
     zip: Path,           # zip file to write, replaced when there
@@ -106,13 +107,14 @@ def zip_predictions(
         raise DataError(folder, what, 'predict them')
     with atomic_write(zip) as temporary, zipfile.ZipFile(temporary, 'w') as archive:
         for name in tqdm(names, desc='zip', disable=None):
-            info = zipfile.ZipInfo(Path(found[name].name).name, (1980, 1, 1, 0, 0, 0))
+            file_name = PureWindowsPath(found[name].name).name   # which takes / and \ for what they are
+            info = zipfile.ZipInfo(file_name, (1980, 1, 1, 0, 0, 0))
             info.create_system = 3             # Unix: a Windows machine would write another number
             info.external_attr = 0o644 << 16   # rw-r--r--
-            archive.writestr(info, found[name].read_bytes())
+            archive.writestr(info, read_file(found[name]))
     return Path(zip)
 
-# %% ../nbs/20_submission.ipynb #680d1495
+# %% ../nbs/20_submission.ipynb #4ac9f8e7
 _IS_EVALUATED = np.isin(np.arange(256), [label.id for label in CLASSES])  # bool [256]
 
 def _ids_flaw(label_ids):
@@ -120,8 +122,7 @@ def _ids_flaw(label_ids):
     counts = cv2.calcHist([label_ids], [0], None, [256], [0, 256]).ravel()
     share = counts / counts.sum()
     wrong = np.flatnonzero((counts > 0) & ~_IS_EVALUATED)
-    ends_like_train_ids = not counts[20:255].any()
-    if ends_like_train_ids and share[1:19][~_IS_EVALUATED[1:19]].sum() > .01:
+    if train_ids_suspected(label_ids):
         which = 'of 20 classes, void being one' if counts[19] else 'ids up to 18 only'
         return f'holds trainIds, it seems ({which})', 'turn them into labelIds with to_label_ids'
     if len(wrong):
@@ -139,7 +140,7 @@ def _leads_outside(root, name):
     is_absolute = name[:1] in '/\\' or name[1:2] == ':'
     return is_link_outside or is_absolute or '..' in name.replace('\\', '/').split('/')
 
-# %% ../nbs/20_submission.ipynb #64a753d6
+# %% ../nbs/20_submission.ipynb #b3533da8
 _FULL_SIZE = 1024, 2048   # height and width of a real frame, pixels
 
 def _size_flaw(member, size):
@@ -157,7 +158,8 @@ def _name_faults(root, files, sizes):
     first_files = {}   # frame name -> the first file that predicts it
     for member in files:
         path = Path(member.name)
-        match = FRAME_NAME.match(path.name) if path.suffix == '.png' else None
+        file_name = PureWindowsPath(member.name).name   # a zip made on Windows may have \ for /
+        match = FRAME_NAME.match(file_name) if path.suffix == '.png' else None
         if _leads_outside(root, member.name):
             remedy = 'put the file itself at the top of the folder or zip'
             faults.append(Fault(path, 'lies outside the folder', remedy))
@@ -172,7 +174,10 @@ def _name_faults(root, files, sizes):
                 faults.append(Fault(path, *flaw))
             else:
                 to_open.append((member, size))
-        elif not path.name.startswith('.'):
+            if '\\' in path.name:
+                remedy = 'if the server does not find it, let `cityseg submit ZIP --zip NEW` make a plain zip'
+                faults.append(Remark(path, 'is named with \\ for /, as some programs on Windows do', remedy))
+        elif not file_name.startswith('.'):
             what = 'is not named <city>_<sequence>_<frame>*.png'
             faults.append(Fault(path, what, 'rename it or take it out (unpack archives)'))
     return faults, to_open, set(first_files)
