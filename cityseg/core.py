@@ -8,7 +8,7 @@ __all__ = ['logger', 'printable', 'Fault', 'Remark', 'DataError', 'abbreviate', 
            'read_json', 'folder_lock', 'prefetch', 'shard', 'duration', 'pick_device', 'amp_dtype', 'is_out_of_memory',
            'Environment', 'detect_environment']
 
-# %% ../nbs/00_core.ipynb #9c43ff97
+# %% ../nbs/00_core.ipynb #3578b26b
 import errno
 import json
 import logging
@@ -91,7 +91,7 @@ def did_you_mean(
     nearest = [by_lower[name] for name in close] or list(by_lower.values())[:12]
     return f'unknown {what} {value!r}; nearest: {", ".join(nearest)}'
 
-# %% ../nbs/00_core.ipynb #a8f0177d
+# %% ../nbs/00_core.ipynb #c6cfc5eb
 class ProgressHandler(logging.Handler):
     "Writes records as plain lines above tqdm's bars."
     def emit(self, record: logging.LogRecord):
@@ -210,7 +210,7 @@ def check_out_files(
 
 _STREAMS = Path('/dev/stdout'), Path('/dev/stderr')
 
-# %% ../nbs/00_core.ipynb #2950b867
+# %% ../nbs/00_core.ipynb #7b1e7977
 _DISK_FAULTS = {
     errno.ENOSPC: ('is on a full disk', 'make room'),
     errno.EDQUOT: ('is beyond your quota of the disk', 'make room'),
@@ -234,7 +234,7 @@ def disk_fault(
         error = error.__cause__ or error.__context__
     return None
 
-# %% ../nbs/00_core.ipynb #bf1bd3bf
+# %% ../nbs/00_core.ipynb #745b6566
 _KINDS = {type(None): 'null', bool: 'true or false', int: 'a number', float: 'a number', str: 'a text',
           list: 'a list', tuple: 'a list', dict: 'an object'}   # how a JSON value's type is called
 
@@ -290,7 +290,7 @@ def read_json(
         raise DataError(path, f'is not what it should be: {fault}', remedy)
     return value
 
-# %% ../nbs/00_core.ipynb #ac2790fd
+# %% ../nbs/00_core.ipynb #8cb9be99
 @contextmanager
 def folder_lock(
     folder: Path,        # made when missing
@@ -396,7 +396,7 @@ def is_out_of_memory(
         return True
     return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
 
-# %% ../nbs/00_core.ipynb #ab3b7523
+# %% ../nbs/00_core.ipynb #036ed0c3
 try:
     Path.home()
 except RuntimeError:   # neither HOME nor an entry in passwd

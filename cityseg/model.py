@@ -7,7 +7,7 @@ __all__ = ['IMAGENET', 'normalization', 'decoder_options', 'create_network', 'ch
            'fuse_attention', 'recompute_blocks', 'build_model', 'forward', 'classifier', 'model_checksum', 'save_model',
            'find_model', 'fetch_model', 'load_model']
 
-# %% ../nbs/09_model.ipynb #e9ab85a3
+# %% ../nbs/09_model.ipynb #b96738d5
 import contextlib
 import io
 import json
@@ -28,7 +28,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import checkpoint
 from .config import ARCHITECTURES, Run
 from .core import (DataError, atomic_write, check_regular_file, did_you_mean, is_out_of_memory,
-                                 read_json)
+                          read_json)
 from .labels import N_CLASSES
 
 # %% ../nbs/09_model.ipynb #329c52a8

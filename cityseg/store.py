@@ -312,7 +312,7 @@ def _disk_error(error, out):
     what, remedy = disk_fault(error) or other
     return DataError(error.filename or out, what, f'{remedy} and pack again: it goes on where it was')
 
-# %% ../nbs/06_store.ipynb #b99cd843
+# %% ../nbs/06_store.ipynb #289648ec
 def _write_manifest(out, entries, complete):
     "Write the manifest; an incomplete one is no store yet."
     entries = dict(sorted(entries.items()))
@@ -360,9 +360,9 @@ def pack(
 ) -> Path:                 # the folder
     "Pack frames into a store; what is in it already is not done again. Raises DataError."
     threads = _threads(workers)
-    if not str(out).strip():
-        raise ValueError('the store needs a name: a folder of its own')
     out = Path(out)
+    if str(out).strip() in ('', '.') and not is_store(out):
+        raise ValueError('the store needs a folder of its own: give it a name')
     if not frames:
         raise ValueError('no frames to pack')
     if missing(out, frames) == 0:
