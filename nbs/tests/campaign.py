@@ -1,4 +1,4 @@
-"""Bad input by the hundred: every verb on what is damaged, of the wrong shape, full, closed or no file at all.
+"""Bad input by the hundred: every verb on what is damaged, of a wrong shape, full, closed or no file at all.
 
 `python campaign.py [SEED [CASES]]` prints each case that doesn't end as it should, and the counts."""
 import ctypes
@@ -183,7 +183,7 @@ class Stage:
 
     def build(self):
         "Make what is copied."
-        from cityseg.cli import run_verb
+        from cityseg.cli import run
         from cityseg.toycity import toy_city
         base = self.base
         toy_city(base/'city', size=(128, 256), train=2, val=2, test=2)
@@ -191,7 +191,7 @@ class Stage:
                       ['pack', base/'city', '--out', base/'store'],
                       ['predict', base/'run', base/'city', '--split', 'val', '--out', base/'val'],
                       ['submit', base/'val', '--zip', base/'val.zip']):
-            run_verb([str(word) for word in words])
+            run([str(word) for word in words])
         (base/'notes.json').write_text('{"lindental_000000_000000": "a note"}')
         kernel = Path(__file__).resolve().parents[2]/'kaggle'/'train'
         shutil.copytree(kernel, base/'kernel')
@@ -215,7 +215,8 @@ def spoilable(where: Path, part: str) -> list[Path]:
 
 def readers(where: Path) -> dict[str, list]:
     "The commands that read each part of a stage, with their results."
-    out, city, run = where/'out', where/'city', where/'run'
+    out = where/'out'
+    city, run = where/'city', where/'run'
     def on_data(data):
         return [(['check', data], []),
                 (['train', data, '--out', out, *TRAIN], [out/'best'])]
@@ -337,7 +338,8 @@ def run_case(case: Case, log: Path):
     if case.prepare:
         case.prepare()
     try:
-        status = main([str(word) for word in case.words])
+        sys.argv = ['cityseg', *map(str, case.words)]
+        status = main()
     except BaseException as error:
         text = f'Traceback: {type(error).__name__} {error}\n'
         os.write(output, text.encode('utf-8', 'backslashreplace'))
@@ -352,7 +354,8 @@ def in_a_child(function: Callable, seconds: float) -> int | None:
         os.setpgrp()
         function()
         os._exit(0)
-    done, status, end = 0, 0, time.monotonic() + seconds
+    end = time.monotonic() + seconds
+    done = status = 0
     while not done and time.monotonic() < end:
         time.sleep(.01)
         done, status = os.waitpid(child, os.WNOHANG)
