@@ -81,10 +81,8 @@ PIXELS = 512  # that are drawn of a frame
 def _sample_frame(model, image, label, context):
     "Logits float32 [19,512] and trainIds int64 [512] of pixels of a frame; empty where all is void."
     known = np.flatnonzero(label != VOID)
-    if not len(known):
-        return torch.zeros(N_CLASSES, 0), torch.zeros(0, dtype=torch.long)
     rng = np.random.default_rng(len(known))   # draws the same in any process
-    at = torch.from_numpy(rng.choice(known, PIXELS))
+    at = torch.from_numpy(rng.choice(known, PIXELS if len(known) else 0))
     x = to_device(torch.tensor(image)[None], model.mean, model.std, context.device)
     with context.autocast():
         logits = forward(model, x)[0].flatten(1)

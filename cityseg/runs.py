@@ -186,12 +186,10 @@ class History:
         missing: set = None              # see `tolerate_full_disk`
     ):
         self.out, self.missing = out, missing
-        self.unwritten = []              # rows that a full disk did not take yet
         validated = iteration if validated is None else validated
         kept = [r for r in read_history(out) if r['iteration'] <= (validated if 'miou' in r else iteration)]
-        with atomic_write(out/'history.jsonl') as temporary:
-            temporary.write_text(''.join(json.dumps(row) + '\n' for row in kept))
-            self.length = temporary.stat().st_size   # bytes of whole rows
+        self.lines = [json.dumps(row) + '\n' for row in kept]
+        self._write()
         with atomic_write(out/'machine.json') as temporary:
             temporary.write_text(json.dumps(machine_facts(device), indent=1))
         self.board = self._open_board(purge_step=iteration + 1 if iteration else None)
@@ -201,20 +199,16 @@ class History:
         from torch.utils.tensorboard import SummaryWriter
         return SummaryWriter(str(self.out/'tb'), purge_step=purge_step)
 
-    def _write(self, row):
-        "Append a row to history.jsonl, and what was not written before; half a row is cut off."
-        self.unwritten.append(json.dumps(row) + '\n')
-        path = self.out/'history.jsonl'
-        with tolerate_full_disk('history.jsonl', self.missing), path.open('ab') as file:
-            file.truncate(min(self.length, file.tell()))
-            file.write(''.join(self.unwritten).encode())
-            file.flush()
-            self.length = file.tell()
-            self.unwritten = []
+    def _write(self):
+        "Write history.jsonl anew: with the rows that a full disk did not take before, and no half ones."
+        with atomic_write(self.out/'history.jsonl') as temporary:
+            temporary.write_text(''.join(self.lines))
 
     def log(self, row: dict):
         "Add a row; what is a number is a curve in TensorBoard."
-        self._write(row)
+        self.lines.append(json.dumps(row) + '\n')
+        with tolerate_full_disk('history.jsonl', self.missing):
+            self._write()
         curves = {k: v for k, v in row.items() if isinstance(v, (int, float)) and k != 'iteration'}
         curves |= {f'iou/{name}': v for name, v in row.get('iou', {}).items()}
         with tolerate_full_disk('the TensorBoard log'):
