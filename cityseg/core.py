@@ -387,7 +387,7 @@ def is_out_of_memory(
     "Does this error mean that memory ran out? (The CPU's and some libraries' come as a plain RuntimeError.)"
     import torch
     words = "can't allocate memory", 'not enough memory', 'out of memory', 'ALLOC_FAILED'
-    if isinstance(error, torch.OutOfMemoryError):
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
 

@@ -128,7 +128,7 @@ def _fits(state, criterion, images, labels, splits):
                 forward_backward(state, state.model, criterion, x, y)
             del room
     except (AssertionError, MemoryError, RuntimeError, ValueError) as error:
-        if isinstance(error, MemoryError) or is_out_of_memory(error):
+        if is_out_of_memory(error):
             return False
         height, width = images.shape[1:3]
         raise RuntimeError(f'{state.run.architecture} can\'t learn from {len(x)} crops of '
@@ -218,7 +218,7 @@ def check_validation(
         try:
             with within_memory(context):
                 predict(image)
-        except RuntimeError as error:
+        except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             raise RuntimeError(f'a frame of {width}x{height} does not fit into memory beside the training: '

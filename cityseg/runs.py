@@ -78,7 +78,7 @@ def load_checkpoint(
     try:
         state = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:
-        if isinstance(error, (OSError, MemoryError)) or is_out_of_memory(error):
+        if isinstance(error, OSError) or is_out_of_memory(error):
             raise
         what = 'is no checkpoint of a training' if zipfile.is_zipfile(path) else 'is cut off or damaged'
         raise DataError(path, what, remedy) from error

@@ -125,16 +125,16 @@ def open_run(
     val_frames: list[Frame]
 ) -> TrainState:
     "The state to set out with. Raises FileExistsError, or ValueError for another run or data set."
+    checkpoint = out/'last.pt'
     if context.is_main:
         check_folder(run, out, resume)
         check_same_data(out, train_frames, val_frames)
-        if not (out/'last.pt').exists():
+        if not checkpoint.exists():
             with atomic_write(out/'run.json') as temporary:
                 temporary.write_text(json.dumps(run.to_dict(), indent=1))
     if not is_shared(context, out):
         raise ValueError(f'{out}: the machines must share this folder, or none could go on from what '
                          'another wrote')
-    checkpoint = out/'last.pt'
     return TrainState(run, context, checkpoint if checkpoint.exists() else None)
 
 def save_checkpoint(
