@@ -75,16 +75,15 @@ def decoder_options(
 
 # %% ../nbs/09_model.ipynb #74d76cc8
 _FILES = ('.pth', '.pt', '.bin', '.safetensors')
-_DPT = ('encoder: DPT wants a vision transformer of timm for images of any size, '
-        'with patches of 8, 16 or 32 pixels, such as tu-vit_base_patch16_224')
-
 def _misfit(run, error):
     "What to raise where a network can't be made or run because of that error."
     if is_out_of_memory(error):
         return RuntimeError('the network does not fit into memory: try a lighter --encoder, or fewer '
                             f'--decoder-channels ({str(error)[:200]})')
     if run.architecture == 'DPT':
-        return ValueError(f'{_DPT}; {run.encoder} is none')
+        return ValueError('encoder: DPT wants a vision transformer of timm for images of any size, with '
+                          'patches of 8, 16 or 32 pixels, such as tu-vit_base_patch16_224; '
+                          f'{run.encoder} is none ({error})')
     return ValueError(f'encoder: {run.encoder} does not go with {run.architecture} and images of any size '
                       f'({error}); try resnet50, mit_b2 or tu-convnext_tiny')
 
@@ -98,8 +97,7 @@ def create_network(
     elif run.encoder.startswith('tu-'):
         weights = True   # timm's variant stands in the encoder's name
     options = decoder_options(run.architecture, run.decoder_channels)
-    is_dpt = run.architecture == 'DPT'
-    if is_dpt:
+    if run.architecture == 'DPT':
         options['dynamic_img_size'] = True
     try:
         model = smp.create_model(run.architecture, run.encoder, encoder_weights=weights,
@@ -108,8 +106,6 @@ def create_network(
         raise ValueError(f'encoder weights: {error.args[0]}; or none, or a file') from None
     except (RuntimeError, TypeError, ValueError) as error:
         raise _misfit(run, error) from error
-    if is_dpt and 32 % model.encoder.output_stride:
-        raise ValueError(f'{_DPT}; those of {run.encoder} have {model.encoder.output_stride}')
     try:
         with torch.no_grad():
             model.eval()(torch.zeros(1, 3, 128, 128))

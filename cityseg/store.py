@@ -24,7 +24,7 @@ import numpy as np
 from tqdm.auto import tqdm
 from .config import Run
 from .core import (DataError, Fault, atomic_write, detect_environment, disk_fault, folder_lock, logger,
-                          prefetch, read_json, shape_fault)
+                          prefetch, read_json)
 from .frame import Frame, PairFrame, class_points
 from .labels import N_CLASSES
 
@@ -177,6 +177,7 @@ def _packed_frame(store_path, key, entry):
 
 _ENTRY = dict(size=[int], bytes=int, crc=int, source=[int], label=bool, instances=bool, counts=[int],
               points=str)
+_MANIFEST = dict(format=str, complete=bool, crc=int, frames={str: _ENTRY})
 
 def _checksum(entries):
     "Of the lines of a manifest."
@@ -187,12 +188,10 @@ def _read_manifest(path):
     remedy = 'delete the store and pack again'
     if not is_store(path):
         return dict(format=FORMAT, frames={}, complete=False)
-    content = read_json(path/MANIFEST, dict(format=str), remedy)
+    content = read_json(path/MANIFEST, _MANIFEST, remedy)
     if content['format'] != FORMAT:
         what = f'is of another format ({content["format"]}, this is {FORMAT})'
         raise DataError(path, what, remedy)
-    if fault := shape_fault(content, dict(frames={str: _ENTRY}, complete=bool, crc=int)):
-        raise DataError(path/MANIFEST, f'is not what it should be: {fault}', remedy)
     entries = content['frames']
     names_fit = all(re.fullmatch(r'\w+/[^/]+_\d{6,}_\d{6,}', key) for key in entries)
     if not names_fit or content['crc'] != _checksum(entries):
