@@ -60,12 +60,11 @@ def shifted_iou(
 # %% ../nbs/16_calibration.ipynb #edf62f27
 def best_shift(
     logits: torch.Tensor,  # float32 [19,n], of n pixels
-    labels: torch.Tensor,  # their trainIds, int64 [n], none void
-    rounds: int = 10       # over all classes, at most
+    labels: torch.Tensor   # their trainIds, int64 [n], none void
 ) -> torch.Tensor:         # float32 [19], -3..3; 0 for classes that there are none of
     "What to add to each class's logit, so that the likeliest class has the highest mean IoU."
     shift = torch.zeros(N_CLASSES)
-    for _ in range(rounds):
+    for _ in range(10):   # times over all classes, at most
         before = shift.clone()
         for c in labels.unique().tolist():
             scores = iou_by_shift(logits, labels, shift, c)

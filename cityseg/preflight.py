@@ -80,17 +80,16 @@ def check_device(
 def check_frames(
     context: DistributedContext,
     train_frames: list[Frame],
-    val_frames: list[Frame],
-    seconds: float = 15.
+    val_frames: list[Frame]
 ) -> str:
-    "Read frames for some seconds; how many there are, and were read, in words. Raises DataError."
+    "Read frames for 15 seconds; how many there are, and were read, in words. Raises DataError."
     every = [*train_frames, *val_frames]
     order = np.random.default_rng(0).permutation(len(every))
     mine = [every[i] for i in order[context.rank::context.world]]
     begin, count = time.monotonic(), 0
     for _ in prefetch(lambda frame: frame.read(), mine, threads=2):
         count += 1
-        if time.monotonic() - begin > seconds:
+        if time.monotonic() - begin > 15:
             break
     read = 'all read' if count == len(mine) else f'{count*context.world:,} of them read'
     return f'{len(train_frames):,} frames to train on, {len(val_frames):,} to validate, {read}'

@@ -222,11 +222,9 @@ class History:
 
     def picture(self,
         name: str,
-        image: np.ndarray | None  # RGB uint8 [H,W,3]; None: there is none
+        image: np.ndarray  # RGB uint8 [H,W,3]
     ):
         "Keep a picture as panels/NAME.jpg."
-        if image is None:
-            return
         with tolerate_full_disk('a panel'), atomic_write(self.out/'panels'/f'{name}.jpg') as temporary:
             temporary.write_bytes(jpeg(image, 85))
 
@@ -323,18 +321,17 @@ def compare(
     if not folders:
         raise ValueError('name at least one run folder')
     rows, runs = [_best_row(folder) for folder in folders], [read_run(folder) for folder in folders]
-    table = [('', folders)]
+    def line(name, cells):
+        return f'{name:18}' + ''.join(f'{str(cell)[-22:]:>24}' for cell in cells)
+    lines = [line('', folders)]
     for field in runs[0].to_dict():
         values = [getattr(run, field) for run in runs]
         if len(set(values)) > 1:
-            table.append((field, values))
-    table.append(('iteration', [row['iteration'] for row in rows]))
-    table.append(('mean IoU', [_score(row['miou']) for row in rows]))
+            lines.append(line(field, values))
+    lines.append(line('iteration', [row['iteration'] for row in rows]))
+    lines.append(line('mean IoU', [_score(row['miou']) for row in rows]))
     for i, name in enumerate(CLASS_NAMES):
-        table.append((f'  {name}', [_score(_class_iou(row)[i]) for row in rows]))
-    def line(name, cells):
-        return f'{name:18}' + ''.join(f'{str(cell)[-22:]:>24}' for cell in cells)
-    lines = [line(name, cells) for name, cells in table]
+        lines.append(line(f'  {name}', [_score(_class_iou(row)[i]) for row in rows]))
     return '\n'.join(lines + _data_differ(folders))
 
 def show_runs(

@@ -330,19 +330,14 @@ def _pack_missing(frames, out, workers):
         raise
     _write_manifest(out, entries, complete=True)
 
-def _threads(workers):
-    "How many threads: one per core, where nobody says. Raises ValueError."
-    if workers is not None and workers < 1:
-        raise ValueError(f'workers: {workers} threads would do nothing; 1 or more')
-    return workers or os.cpu_count()
-
 def pack(
     frames: list[Frame],   # with or without labels, of any splits
     out: Path,             # folder of the store
     workers: int = None    # threads; default: one per core
 ) -> Path:                 # the folder
     "Pack frames into a store; what is in it already is not done again. Raises DataError."
-    threads = _threads(workers)
+    if workers is not None and workers < 1:
+        raise ValueError(f'workers: {workers} threads would do nothing; 1 or more')
     out = Path(out)
     if str(out).strip() in ('', '.') and not is_store(out):
         raise ValueError('the store needs a folder of its own: give it a name')
@@ -352,7 +347,7 @@ def pack(
         return out   # nothing is written: it may be read-only
     try:
         with folder_lock(out):
-            _pack_missing(frames, out, threads)
+            _pack_missing(frames, out, workers or os.cpu_count())
     except OSError as error:
         other = f'cannot be written to ({error.strerror or error})', 'choose another folder'
         what, remedy = disk_fault(error) or other
@@ -376,13 +371,11 @@ def _frame_fault(packed, entry, original):
 
 def verify(
     path: Path,                   # folder of a store
-    frames: list[Frame] = None,   # to compare with, pixel by pixel; default: only checksums
-    workers: int = None           # threads; default: one per core
+    frames: list[Frame] = None    # to compare with, pixel by pixel; default: only checksums
 ) -> list[Fault]:                 # empty when all is well
     """Read a whole store, compare checksums, and every pixel with the frames it was made from.
 
     Raises ValueError where these are the store's own."""
-    threads = _threads(workers)
     try:
         store = Store(path)
     except DataError as error:
@@ -395,7 +388,7 @@ def verify(
     def look(packed):
         key = _key(packed)
         return _frame_fault(packed, store.entries[key], originals.get(key))
-    found = tqdm(prefetch(look, store.frames, threads), total=len(store), desc='verify', disable=None)
+    found = tqdm(prefetch(look, store.frames, os.cpu_count()), 'verify', len(store), disable=None)
     return faults + [fault for fault in found if fault]
 
 # %% ../nbs/06_store.ipynb #9ff0f91e
