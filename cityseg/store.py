@@ -26,7 +26,7 @@ from .config import Run
 from .core import (DataError, Fault, atomic_write, detect_environment, disk_fault, folder_lock, logger,
                           prefetch, read_json)
 from .frame import Frame, PairFrame, class_points
-from .labels import N_CLASSES
+from .labels import N_CLASSES, to_label_ids
 
 # %% ../nbs/06_store.ipynb #5da7a35a
 PHOTO = slice(0, 3)          # planes of a file: red minus green, green, blue minus green
@@ -83,7 +83,7 @@ class BlockFile:
             reading = dict(mode='r', mmap_mode='r', dparams=dict(nthreads=1))
             self._array = _blosc2().open(str(path), **reading)
         self._pixels = self._array.dtype.itemsize  # in one number
-        _, height, width = self._array.shape
+        self.planes, height, width = self._array.shape
         self.size = height, width*self._pixels     # height and width, pixels
 
     @contextmanager
@@ -144,8 +144,9 @@ class PackedFrame(Frame):
     def label(self) -> np.ndarray:  # trainIds uint8 [H,W]
         return self.open().label()
 
-    def label_ids(self) -> np.ndarray:  # labelIds uint8 [H,W]
-        return self.open().read(LABEL_IDS)[0]
+    def label_ids(self) -> np.ndarray:  # labelIds uint8 [H,W]; of older stores the 19 evaluated only
+        file = self.open()
+        return file.read(LABEL_IDS)[0] if file.planes > LABEL_IDS.start else to_label_ids(file.label())
 
     def instance_ids(self) -> np.ndarray | None:  # instanceIds uint16 [H,W]
         if not self.has_instances:
@@ -173,11 +174,11 @@ def _packed_frame(store_path, key, entry):
     return PackedFrame(city, int(sequence), int(number), split, image_path=file,
                        label_path=file if entry['label'] else None, size=tuple(entry['size']),
                        counts=tuple(entry['counts']), encoded_points=entry['points'],
-                       has_instances=entry['instances'], crc=entry['crc'])
+                       has_instances=entry.get('instances', False), crc=entry['crc'])
 
-_ENTRY = dict(size=[int], bytes=int, crc=int, source=[int], label=bool, instances=bool, counts=[int],
-              points=str)
-_MANIFEST = dict(format=str, complete=bool, crc=int, frames={str: _ENTRY})
+_ENTRY = {'size': [int], 'bytes': int, 'crc': int, 'source': [int], 'label': bool, 'instances?': bool,
+          'counts': [int], 'points': str}
+_MANIFEST = {'format': str, 'complete?': bool, 'crc?': int, 'frames': {str: _ENTRY}}   # older ones lack some
 
 def _checksum(entries):
     "Of the lines of a manifest."
@@ -188,13 +189,13 @@ def _read_manifest(path):
     remedy = 'delete the store and pack again'
     if not is_store(path):
         return dict(format=FORMAT, frames={}, complete=False)
-    content = read_json(path/MANIFEST, _MANIFEST, remedy)
+    content = dict(complete=True, crc=None) | read_json(path/MANIFEST, _MANIFEST, remedy)
     if content['format'] != FORMAT:
         what = f'is of another format ({content["format"]}, this is {FORMAT})'
         raise DataError(path, what, remedy)
     entries = content['frames']
     names_fit = all(re.fullmatch(r'\w+/[^/]+_\d{6,}_\d{6,}', key) for key in entries)
-    if not names_fit or content['crc'] != _checksum(entries):
+    if not names_fit or content['crc'] not in (None, _checksum(entries)):
         raise DataError(path/MANIFEST, 'is damaged', remedy)
     return content
 
