@@ -143,6 +143,7 @@ class StopRequest:
     "While in this context, the first SIGINT or SIGTERM only sets `.asked`; one a second later interrupts."
     def __init__(self):
         self.asked, self.since = False, 0.
+        self.number = signal.SIGINT   # of the signal; also where another process was sent it
         self.handlers = {}
 
     def __enter__(self):
@@ -150,10 +151,11 @@ class StopRequest:
             self.handlers = {s: signal.signal(s, self.ask) for s in (signal.SIGINT, signal.SIGTERM)}
         return self
 
-    def ask(self, *_):
+    def ask(self, number: int = signal.SIGINT, *_):
         "What a signal does."
         if not self.asked:
             self.asked, self.since = True, time.monotonic()
+            self.number = number
         elif time.monotonic() - self.since > 1:   # who sends two at once means one
             raise KeyboardInterrupt
 

@@ -353,9 +353,10 @@ class Predictor:
     @cached_property
     def tag(self) -> str:
         "A fingerprint of the weights and the way of looking: equal tags predict alike."
-        kind = type(self.model).__qualname__
-        dtype = str(self.network.dtype)
-        return _fingerprint(self.model, kind, dtype, self.mean, self.std, self.view)
+        how = [type(self.model).__qualname__, str(self.network.dtype), self.mean, self.std, self.view]
+        if not self.view['window'] and max(self.view['scales']) > 1:
+            how.append('whole')   # earlier versions looked at it through windows
+        return _fingerprint(self.model, *how)
 
     def passes(self, size: tuple[int, int]) -> list[TTAPass]:
         "All passes over a frame of that height and width."

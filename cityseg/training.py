@@ -335,7 +335,7 @@ def finish(
     state: TrainState,
     out: Path,
     total: int,        # iterations in all
-    interrupted: bool  # was it asked to stop?
+    interrupted: int   # the number of the signal that asked it to stop, or 0
 ) -> dict:             # the last validation's row
     "The end of a session: what is left to do, in words, and the report. Raises OSError for a full disk."
     if interrupted or state.iteration < total:
@@ -349,7 +349,7 @@ def finish(
     if state.context.is_main and state.missing:
         raise OSError(rescue(state, out))
     row = rows[-1] if rows else {}
-    return {**row, 'interrupted': True} if interrupted else row
+    return {**row, 'interrupted': interrupted} if interrupted else row
 
 # %% ../nbs/19_training.ipynb #fc2b9763
 def train(
@@ -367,7 +367,7 @@ def train(
         state = open_run(run, context, out, resume, train_frames, val_frames)
         total = total_iterations(run, len(train_frames))
         if state.validated == total:
-            return finish(state, out, total, interrupted=False)
+            return finish(state, out, total, interrupted=0)
         train_frames, val_frames = pack_frames(run, context, train_frames, val_frames)
         criterion = build_loss(run).to(context.device)
         crops = CropDataset(train_frames, run)
@@ -410,7 +410,7 @@ def train(
                     told = True
                 log.begin_row()
 
-        return finish(state, out, total, interrupted)
+        return finish(state, out, total, interrupted and stop.number)
 
 # %% ../nbs/19_training.ipynb #a0e97376
 def count_gpus(
@@ -445,7 +445,7 @@ def train_worker(
 
 # %% ../nbs/19_training.ipynb #38ec69de
 def _follow(workers, out, total):
-    "Show a training in other processes until it ends: a bar, curves; was it asked to stop?"
+    "Show a training in other processes until it ends: a bar, curves; the signal that asked it to stop, or 0."
     live = LiveRun(out)
     with StopRequest() as stop, tqdm(total=total, desc='train', unit='it', disable=None) as bar:
         while workers.running:
@@ -457,7 +457,7 @@ def _follow(workers, out, total):
                 bar.update(rows[-1]['iteration'] - bar.n)
                 if 'miou' in rows[-1]:
                     live.update()
-    return stop.asked
+    return stop.asked and stop.number
 
 def launch(
     run: Run,              # the experiment
@@ -489,4 +489,4 @@ def launch(
         if (out/'last.pt').exists():
             remedy = 'go on from the last checkpoint with --resume'
         logger.warning(f'the processes ended before they were ready to stop; {remedy}')
-    return {**row, 'interrupted': True}
+    return {**row, 'interrupted': interrupted}

@@ -144,7 +144,8 @@ class Train:
         if is_first and 'miou' in row:
             _show(f'{self.out}: mean IoU {row["miou"]:.4f} at iteration {row["iteration"]:,}; '
                   f'the best model is in {self.out}/best, the report in {self.out}/report.html')
-        return 130 if row.get('interrupted') else 0  # what a shell expects after Ctrl-C
+        number = row.get('interrupted')
+        return 128 + number if number else 0  # what a shell expects after a signal
 
 # %% ../nbs/27_verbs.ipynb #f959209d
 def train_options(
