@@ -343,15 +343,15 @@ def _frame_faults(frame):
             faults.append(Fault(frame.instances_path, what, 'get both anew, from one source'))
     return faults
 
-# %% ../nbs/07_data.ipynb #a7f10832
+# %% ../nbs/07_data.ipynb #ef9f8e98
 def _place_faults(root):
     "What is odd about the folders of a data set: labels without images, strangers, other candidates."
     faults = []
-    with_images = root.places.get('images', {}) | root.places.get('sequence', {}) | dict(test=None)
+    with_images = root.places.get('images') or root.places.get('sequence', {})
     for kind, by_split in root.places.items():
         for split, folder in by_split.items():
             if kind in ('fine', 'coarse') and split not in with_images:
-                sort = Fault if kind == 'fine' else Remark
+                sort = Fault if kind == 'fine' and split != 'test' else Remark   # of test they hold nothing
                 faults.append(sort(folder, f'has labels of {split}, but there are no images', 'add them'))
             strangers = [e for e in _all_files(folder) if not _is_known(e.name, root.pairs)]
             if strangers:

@@ -240,8 +240,9 @@ class Workers:
         self.output = []   # lines
         threads = os.environ.get('OMP_NUM_THREADS') or str(max(1, (os.cpu_count() or 1)//count))
         environment = {**os.environ, 'OMP_NUM_THREADS': threads}
-        # --local-addr: a machine that can't resolve its own name would wait for minutes
-        torchrun = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--local-addr=127.0.0.1',
+        # no names: a machine that can't resolve its own, or localhost, would wait for minutes
+        torchrun = [sys.executable, '-m', 'torch.distributed.run', '--rdzv-backend=c10d',
+                    '--rdzv-endpoint=127.0.0.1:0', '--local-addr=127.0.0.1',
                     f'--nproc-per-node={count}', '-m', 'cityseg.distributed', target, json.dumps(arguments)]
         self.process = subprocess.Popen(torchrun, env=environment, text=True, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

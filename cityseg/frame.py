@@ -212,19 +212,20 @@ def _ids_of_palette(path, indices, palette, greys):
         raise DataError(path, what, 'is it a picture of colours, or of trainIds? Write labelIds')
     return indices
 
-# %% ../nbs/05_frame.ipynb #be310bea
+# %% ../nbs/05_frame.ipynb #d2f15525
 _ADVICE = 'write labelIds as an 8-bit PNG of one channel'
+_INSTANCE_ADVICE = 'an instanceId is a labelId, or 1000 times one plus a number: get it anew'
 
 def _check_ids(path, ids, highest):
     "Raises DataError where an id is above the highest, or is the instanceId of no label."
     if ids.max() > highest:
         hint = ' (trainIds, perhaps?)' if ids.max() == VOID else ''
-        raise DataError(path, f'holds the id {ids.max()}, they end at {highest}{hint}', _ADVICE)
+        advice = _INSTANCE_ADVICE if highest == INSTANCES else _ADVICE
+        raise DataError(path, f'holds the id {ids.max()}, they end at {highest}{hint}', advice)
     if highest == INSTANCES:
         wrong = cv2.inRange(ids, 34, 1000)
         if wrong.any():
-            remedy = 'an instanceId is a labelId, or 1000 times one plus a number: get it anew'
-            raise DataError(path, f'holds {ids[wrong > 0].max()}, which is no id', remedy)
+            raise DataError(path, f'holds {ids[wrong > 0].max()}, which is no id', _INSTANCE_ADVICE)
 
 def read_ids(
     path: Path,              # PNG file, or a `Member` of a zip

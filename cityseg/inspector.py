@@ -66,7 +66,7 @@ def _page_entry(result, size):
         gain=_rounded(result.gain),
         meanConfidence=_rounded(result.mean_confidence))
 
-# %% ../nbs/24_inspector.ipynb #bca7e38a
+# %% ../nbs/24_inspector.ipynb #46967526
 def inspect_html(
     frames: list[Frame],
     predictions: Predictions,
@@ -96,9 +96,10 @@ def inspect_html(
             result = read_result(frame, source, second, names[1])
             available.update(available_views(result))
             entries.append(_page_entry(result, size))
-        if predictions and 'prediction' not in available:
+        needed, shown = ('two runs', 'both predictions') if other else ('prediction', 'a prediction')
+        if predictions and needed not in available:
             first = entries[0]['problem']
-            raise ValueError(f'none of the {len(frames)} frames can be shown with a prediction: {first}')
+            raise ValueError(f'none of the {len(frames)} frames can be shown with {shown}: {first}')
         data = dict(
             frames=entries,
             classes=[dict(name=label.name, color=label.color) for label in CLASSES],

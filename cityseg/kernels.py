@@ -373,7 +373,7 @@ def push_kernel(
         raise RuntimeError(f'pushed, but {dropped}. It runs without: {remedy}')
     return address[1]
 
-# %% ../nbs/26_kernels.ipynb #e0745e08
+# %% ../nbs/26_kernels.ipynb #f33a3761
 _UNFINISHED = 'queued', 'running', 'new_script', 'cancel_requested'   # states of a session
 
 def kernel_status(
@@ -392,7 +392,7 @@ def follow_kernel(
     patience: int = 60   # looks in a row that may get no answer
 ) -> tuple[str, str]:    # the last `kernel_status`
     "Wait until a kernel's session is over; each change of its state is a line."
-    begin = time.time()
+    begin = time.monotonic()
     shown, unanswered = None, 0
     while True:
         try:
@@ -404,7 +404,7 @@ def follow_kernel(
                 raise
             status = 'no answer', 'trying again'
         if status != shown:
-            logger.info(f'{(time.time() - begin)/60:6.1f} min  {" ".join(status)}')
+            logger.info(f'{(time.monotonic() - begin)/60:6.1f} min  {" ".join(status)}')
             shown = status
         if status[0] not in (*_UNFINISHED, 'no answer'):
             break

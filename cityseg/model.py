@@ -113,7 +113,7 @@ def create_network(
         raise _misfit(run, error) from error
     return model.train()
 
-# %% ../nbs/09_model.ipynb #53888204
+# %% ../nbs/09_model.ipynb #ec477fde
 def check_archive(
     path: Path  # as torch.save writes it
 ):
@@ -121,7 +121,9 @@ def check_archive(
     check_regular_file(path)
     with open(path, 'rb') as file:
         try:
-            damaged = zipfile.is_zipfile(file) and zipfile.ZipFile(file).testzip() is not None
+            archive = zipfile.ZipFile(file) if zipfile.is_zipfile(file) else None
+            damaged = archive and (archive.testzip() or any(
+                member.external_attr & 16 for member in archive.infolist()))   # torch takes it for a folder
         except Exception:   # each part of a zip fails in its own way
             damaged = True
     if damaged:
