@@ -29,7 +29,7 @@ from .frame_result import sort_results, write_note, zoom_in
 from .labels import CLASSES
 from .visualization import data_uri, jpeg
 
-# %% ../nbs/24_inspector.ipynb #57b163c9
+# %% ../nbs/24_inspector.ipynb #0bb63afc
 def _encode_ids(ids):
     "A map uint8 [H,W] as text: each row minus the one above, deflated; None of None."
     if ids is None:
@@ -45,9 +45,7 @@ def _page_entry(result, size):
     "A frame as the page wants it: numbers and text."
     small = zoom_in(result, size)
     height, width = small.image.shape[:2]
-    confidence = small.confidence
-    if confidence is not None:
-        confidence = confidence//4   # 64 steps are enough to look at
+    sure = small.confidence
     return dict(
         name=result.frame.name,
         city=result.frame.city,
@@ -58,7 +56,7 @@ def _page_entry(result, size):
         label=_encode_ids(small.label),
         prediction=_encode_ids(small.prediction),
         other=_encode_ids(small.other),
-        confidence=_encode_ids(confidence),
+        confidence=_encode_ids(None if sure is None else sure//4),   # 64 steps are enough to look at
         iou=list(map(_rounded, result.iou)),
         otherIou=list(map(_rounded, result.other_iou)),
         share=list(map(_rounded, result.share)),
@@ -66,7 +64,7 @@ def _page_entry(result, size):
         gain=_rounded(result.gain),
         meanConfidence=_rounded(result.mean_confidence))
 
-# %% ../nbs/24_inspector.ipynb #bca7e38a
+# %% ../nbs/24_inspector.ipynb #bd4902ac
 def inspect_html(
     frames: list[Frame],
     predictions: Predictions,
@@ -85,12 +83,10 @@ def inspect_html(
         raise DataError(notes, 'does not exist', 'name a file of notes, or leave it out')
     texts = read_notes(notes or notes_path(predictions))
     source = PredictionSource(predictions)
-    source.check(frames)
-    second = PredictionSource(other) if other else None
-    if second:
-        second.check(frames)
-    entries = []
-    available = set()
+    second = PredictionSource(other)
+    for one in (source, second):
+        one.check(frames)
+    entries, available = [], set()
     with atomic_write(out) as part:
         for frame in tqdm(frames, desc='inspect', disable=None):
             result = read_result(frame, source, second, names[1])
@@ -175,7 +171,7 @@ def _title_html(result, second_name, place):
     name = html.escape(result.frame.name)
     return f'<div role="status"><b>{name}</b> <span class="soft">{soft}</span></div>'
 
-# %% ../nbs/24_inspector.ipynb #7fb4ccf8
+# %% ../nbs/24_inspector.ipynb #1b684c60
 def _slider(name, tooltip, value=.5, low=0., high=1., step=.01, orientation='horizontal'):
     return widgets.FloatSlider(
         value=value, min=low, max=high, step=step, orientation=orientation, readout=False,
@@ -194,9 +190,8 @@ def build_controls(
 ) -> SimpleNamespace:  # of widgets
     "The controls of the inspector by name."
     classes = {label.name: label.trainId for label in CLASSES}
-    contained = {'Any class': ANY_CLASS, 'With a note': WITH_NOTE}
-    for name, train_id in classes.items():
-        contained[f'With {name}'] = train_id
+    with_class = {f'With {name}': train_id for name, train_id in classes.items()}
+    contained = {'Any class': ANY_CLASS, 'With a note': WITH_NOTE, **with_class}
     return SimpleNamespace(
         count=widgets.HTML(),
         search=widgets.Text(placeholder='Name or note', tooltip='Search frames by name or note'),
@@ -319,7 +314,7 @@ def _with_parts(widget):
         yield widget.style
     yield widget
 
-# %% ../nbs/24_inspector.ipynb #ee758bf5
+# %% ../nbs/24_inspector.ipynb #092bb5c1
 class Inspector(widgets.VBox):
     "Frames, their ground truth and predictions, in a live notebook."
     def __init__(self,
@@ -416,10 +411,8 @@ class Inspector(widgets.VBox):
         c.title.value = _title_html(self.result, self.names[1], f'{place} of {len(self.listed)}')
         c.note.value = self.notes.get(name, '')
         self.view, self.picture = _draw_picture(c, self.result, self.size, self.names)
-        instead = ''
-        if self.view != c.view.value:
-            instead = f'no {c.view.value} of this frame: this is the {self.view}'
-        self.say(*self.problems, self.result.problem, instead)
+        instead = f'no {c.view.value} of this frame: this is the {self.view}'
+        self.say(*self.problems, self.result.problem, instead if self.view != c.view.value else '')
 
     def say(self, *texts: str):
         "Put words above the picture; none takes them away."
@@ -473,8 +466,7 @@ class Inspector(widgets.VBox):
                 part.write_bytes(cv2.imencode('.png', self.picture[..., ::-1])[1])
             self.say(f'saved {path.name}')
         except OSError as error:
-            cure = 'name a folder to write to with out='
-            self.say(f'{path.name} is not saved: {error.strerror}; {cure}')
+            self.say(f'{path.name} is not saved: {error.strerror}; name a folder to write to with out=')
 
     def _keep_note(self, change):
         "Keep what was written about the frame that is shown."

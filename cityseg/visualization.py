@@ -190,7 +190,7 @@ def plain_text(
     text = printable(str(text)).replace('$', r'\$')
     return f'\u200b{text}' if text.startswith('_') else text   # a space of no width
 
-# %% ../nbs/12_visualization.ipynb #5d83b4d4
+# %% ../nbs/12_visualization.ipynb #6f9e6403
 _WIDTH = 11     # inches across a figure
 _QUIET = '.35'  # the grey of what is not the point
 _LEGEND = dict(frameon=False, fontsize=8.5, handlelength=1.1, handleheight=1.1, handletextpad=.5,
@@ -209,29 +209,26 @@ def plain_axes(
     ax: Axes,         # to be changed
     title: str,       # above them
     size: float = 10  # of the title, points
-) -> Axes:  # the same
-    "Axes without clutter."
+):
+    "Take the clutter from axes."
     ax.set_title(plain_text(title), size=size, loc='left', color=_QUIET)
     ax.spines[['top', 'right']].set_visible(False)
     ax.tick_params(length=0, labelsize=9)
-    return ax
 
-# %% ../nbs/12_visualization.ipynb #a41ee798
+# %% ../nbs/12_visualization.ipynb #62ea6e45
 def _legend_below(fig, handles):
-    "A legend below the panels, in as many columns as there is room for."
-    if not handles:
-        return
-    room = max(1, round(.9*fig.bbox.width/fig.dpi))      # about an inch for a name
-    rows = math.ceil(len(handles)/room)
-    ncols = math.ceil(len(handles)/rows)
-    fig.legend(handles=handles, loc='outside lower center', ncols=ncols, **_LEGEND)
+    "A legend below the panels, of at most ten names in a row."
+    if handles:
+        rows = math.ceil(len(handles)/10)
+        ncols = math.ceil(len(handles)/rows)
+        fig.legend(handles=handles, loc='outside lower center', ncols=ncols, **_LEGEND)
 
 def _fit(array, ncols):
     "Shrink to what a panel shows at 110 dots an inch when `ncols` of them share a figure's width."
     h, w = array.shape[:2]
     return shrink(array, max(1, round(110*_WIDTH/ncols*h/w)))
 
-# %% ../nbs/12_visualization.ipynb #f116f909
+# %% ../nbs/12_visualization.ipynb #49d037e0
 def show_images(
     images: Sequence,                 # RGB uint8 [H,W,3], or trainIds uint8 [H,W] to be colorized
     titles: Sequence[str] = (),       # one for each image
@@ -255,7 +252,7 @@ def show_images(
     fig = figure(height)
     if title:
         fig.suptitle(plain_text(title), size=11, x=.005, ha='left')
-    title_size = min(10, 3.8*fig.bbox.width/fig.dpi/ncols)      # smaller on a small panel
+    title_size = min(10, 3.8*_WIDTH/ncols)      # smaller on a small panel
     panels = fig.subplots(nrows, ncols, squeeze=False).ravel()
     for panel, image, name in zip_longest(panels, images, titles):
         panel.set_axis_off()
@@ -341,33 +338,25 @@ def show_iou(
         ax.legend(loc='lower right', **_LEGEND)
     return ax.figure
 
-# %% ../nbs/12_visualization.ipynb #e388027e
-def _draw_curve(ax, rows, key, color, label):
-    "One value of a history over the iterations; the best mean IoU gets a ring."
-    points = [(row['iteration'], row[key]) for row in rows if row.get(key) is not None]
-    x, y = np.reshape(points, (-1, 2)).T
-    line, = ax.plot(x, y, color, label=label, lw=1.4, ms=3.5)
-    if key == 'miou' or len(points) == 1:      # no line goes through one point
-        line.set_marker('o')
-    if key == 'miou' and points:
-        best = np.argmax(y)
-        line.set_label(f'{label}  best {y[best]:.3f}'.strip())
-        ax.plot(x[best], y[best], 'o', ms=9, mfc='none', mec=color)
-
+# %% ../nbs/12_visualization.ipynb #ce9693cf
 def show_history(
-    rows: Sequence | dict,  # dicts with iteration, loss, learning_rate, miou, as far as known; or {run: rows}
+    rows: Sequence[dict],  # with iteration, loss, learning_rate, miou, as far as known
     fig: Figure | SubFigure | None = None  # to draw in; None: a new one
 ) -> Figure | SubFigure:
     "Loss, learning rate and mean IoU over the iterations, the best mean IoU marked."
-    runs = rows if isinstance(rows, dict) else {'': rows}
     fig = fig or figure(3)
-    panels = fig.subplots(1, 3)
     curves = dict(loss='loss', learning_rate='learning rate', miou='mean IoU')
-    for panel, (key, name) in zip(panels, curves.items()):
-        plain_axes(panel, name)
-        panel.set(xlabel='iteration', ymargin=.12)
-        for number, (run, its_rows) in enumerate(runs.items()):
-            _draw_curve(panel, its_rows, key, f'C{number}', plain_text(run))
-    lines = panels[-1].get_legend_handles_labels()[0]
-    _legend_below(fig, [line for line in lines if line.get_label()])
+    for ax, (key, name) in zip(fig.subplots(1, 3), curves.items()):
+        plain_axes(ax, name)
+        ax.set(xlabel='iteration', ymargin=.12)
+        points = [(row['iteration'], row[key]) for row in rows if row.get(key) is not None]
+        x, y = np.reshape(points, (-1, 2)).T
+        line, = ax.plot(x, y, lw=1.4, ms=3.5)
+        if key == 'miou' or len(points) == 1:      # no line goes through one point
+            line.set_marker('o')
+        if key == 'miou' and points:
+            best = np.argmax(y)
+            line.set_label(f'best {y[best]:.3f}')
+            ax.plot(x[best], y[best], 'o', ms=9, mfc='none', mec='C0')
+            _legend_below(fig, [line])
     return fig
