@@ -225,17 +225,17 @@ def _ask(model, image):
     train_ids = train_ids.byte().cpu().numpy()
     return cv2.imencode('.png', train_ids)[1], cv2.imencode('.jpg', confidence)[1]
 
-# %% ../nbs/23_frame_result.ipynb #9f3b4801
+# %% ../nbs/23_frame_result.ipynb #5dcbb29f
 @contextmanager
 def collect_errors(
     problems: list[str],  # gets the words
-    what: str = ''        # that is attempted
+    what: str             # that is attempted
 ):
     "Put what goes wrong into words, and go on."
     try:
         yield
     except Exception as error:
-        problems.append(f'{what}: {error}' if what else str(error))
+        problems.append(f'{what}: {error}')
 
 def _check_prediction(train_ids, image, what, problems):
     "Raises ValueError where trainIds don't fit the photo; much void becomes a problem."

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['inspect_html', 'Prefetcher', 'build_controls', 'arrange', 'Inspector']
 
-# %% ../nbs/24_inspector.ipynb #24b1481d
+# %% ../nbs/24_inspector.ipynb #fbcb6646
 import base64
 import html
 import json
@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 from .core import DataError, atomic_write, prefetch
 from .frame import Frame
 from .frame_result import ANY_CLASS, CONFIDENCE_COLORS, RUN_NAMES, SORTS, VIEWS, WITH_NOTE
-from .frame_result import FrameResult, PredictionSource, Predictions, available_views, collect_errors
+from .frame_result import FrameResult, PredictionSource, Predictions, available_views
 from .frame_result import draw_view, find_results, notes_path, read_notes, read_result, sort_number
 from .frame_result import sort_results, write_note, zoom_in
 from .labels import CLASSES
@@ -314,9 +314,11 @@ def _with_parts(widget):
         yield widget.style
     yield widget
 
-# %% ../nbs/24_inspector.ipynb #092bb5c1
+# %% ../nbs/24_inspector.ipynb #7c112187
 class Inspector(widgets.VBox):
-    "Frames, their ground truth and predictions, in a live notebook."
+    """Frames, their ground truth and predictions, in a live notebook.
+
+    Raises ValueError for frames, predictions or notes that are none."""
     def __init__(self,
         frames: list[Frame],
         predictions: Predictions = None,
@@ -330,22 +332,14 @@ class Inspector(widgets.VBox):
         self.names, self.size = names, size
         self.out = Path(out)
         self.notes_path = Path(notes or notes_path(predictions))
-        self.notes = {}
-        self.frames = {}
+        self.notes = read_notes(self.notes_path)
+        self.frames = _frames_by_name(frames)
         self.scored = {}     # frame name -> result without arrays
         self.seen = set()    # names of frames that were looked at
         self.result = None   # of the frame that is shown
-        self.problems = []   # what is wrong whichever frame is shown
         self.updating = False
-        source, second = PredictionSource(model=model), None
-        with collect_errors(self.problems):
-            self.frames = _frames_by_name(frames)
-        with collect_errors(self.problems):
-            source = PredictionSource(predictions, model)
-        with collect_errors(self.problems):
-            second = PredictionSource(other) if other else None
-        with collect_errors(self.problems):
-            self.notes = read_notes(self.notes_path)
+        source = PredictionSource(predictions, model)
+        second = PredictionSource(other) if other else None
         self.prefetcher = Prefetcher(lambda frame: read_result(frame, source, second, names[1]))
         impossible = set() if second else {'two runs', 'loss to second run'}
         if not hasattr(source.model, 'probabilities'):
@@ -399,7 +393,7 @@ class Inspector(widgets.VBox):
         name = c.frames.value
         self.result = None
         if name is None:
-            self.say(*self.problems, 'no such frame' if self.frames else 'no frames to inspect')
+            self.say('no such frame' if self.frames else 'no frames to inspect')
             return
         frame = self.frames[name]
         self.seen.add(name)
@@ -412,7 +406,7 @@ class Inspector(widgets.VBox):
         c.note.value = self.notes.get(name, '')
         self.view, self.picture = _draw_picture(c, self.result, self.size, self.names)
         instead = f'no {c.view.value} of this frame: this is the {self.view}'
-        self.say(*self.problems, self.result.problem, instead if self.view != c.view.value else '')
+        self.say(self.result.problem, instead if self.view != c.view.value else '')
 
     def say(self, *texts: str):
         "Put words above the picture; none takes them away."
