@@ -54,18 +54,12 @@ def window_weights(
         weights[k, start:start + window] = torch.sin(torch.pi*position)
     return weights/weights.sum(0)
 
-# %% ../nbs/13_inference.ipynb #0f73b8b4
+# %% ../nbs/13_inference.ipynb #ce7e3c98
 class Window(NamedTuple):
     "A part of a frame that goes through the network at once."
-    rows: slice                   # of the frame
+    rows: slice            # of the frame
     columns: slice
-    row_weights: torch.Tensor     # float32 [h]
-    column_weights: torch.Tensor  # float32 [w]
-
-    @property
-    def weights(self) -> torch.Tensor:  # float32 [h,w]
-        "How much the window counts at each of its pixels."
-        return self.row_weights[:, None]*self.column_weights
+    weights: torch.Tensor  # how much it counts at each of its pixels, float32 [h,w]
 
 class TTAPass(NamedTuple):
     "One look at a frame."
@@ -89,7 +83,7 @@ def _side_windows(full, scale, window, stride):
     parts = [slice(start, start + length) for start in starts]
     return seen, [(part, weight[part]) for part, weight in zip(parts, weights)]
 
-# %% ../nbs/13_inference.ipynb #931dbd9b
+# %% ../nbs/13_inference.ipynb #7a6aba4c
 def tta_passes(
     size: tuple[int, int],                  # height and width of the frame, pixels
     scales: tuple[float, ...] = (1.,),      # the frame is looked at in each of these sizes
@@ -104,7 +98,7 @@ def tta_passes(
     for scale in scales:
         height, rows = _side_windows(size[0], scale, window_height, stride_down)
         width, columns = _side_windows(size[1], scale, window_width, stride_right)
-        windows = [Window(r, c, row_weights, column_weights)
+        windows = [Window(r, c, row_weights[:, None]*column_weights)
                    for (r, row_weights), (c, column_weights) in product(rows, columns)]
         for mirrored in (False, True) if flip else (False,):
             passes.append(TTAPass((height, width), mirrored, windows))
@@ -230,10 +224,10 @@ def argmax_planes(
         best = torch.maximum(best, plane)
     return train_ids.cpu().numpy()
 
-# %% ../nbs/13_inference.ipynb #49abea2b
+# %% ../nbs/13_inference.ipynb #25a94616
 def _frame_planes(network, logits, tta_pass, window):
     "One class after the other of a window's logits, at the frame's pixels: float32 [h,w]."
-    size = len(window.row_weights), len(window.column_weights)
+    size = window.weights.shape
     for plane in network.planes(logits, tta_pass.size):
         if tta_pass.flip:
             plane = plane.flip(-1)
