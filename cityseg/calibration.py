@@ -60,12 +60,11 @@ def shifted_iou(
 # %% ../nbs/16_calibration.ipynb #edf62f27
 def best_shift(
     logits: torch.Tensor,  # float32 [19,n], of n pixels
-    labels: torch.Tensor,  # their trainIds, int64 [n], none void
-    rounds: int = 10       # over all classes, at most
+    labels: torch.Tensor   # their trainIds, int64 [n], none void
 ) -> torch.Tensor:         # float32 [19], -3..3; 0 for classes that there are none of
     "What to add to each class's logit, so that the likeliest class has the highest mean IoU."
     shift = torch.zeros(N_CLASSES)
-    for _ in range(rounds):
+    for _ in range(10):   # times over all classes, at most
         before = shift.clone()
         for c in labels.unique().tolist():
             scores = iou_by_shift(logits, labels, shift, c)
@@ -81,10 +80,8 @@ PIXELS = 512  # that are drawn of a frame
 def _sample_frame(model, image, label, context):
     "Logits float32 [19,512] and trainIds int64 [512] of pixels of a frame; empty where all is void."
     known = np.flatnonzero(label != VOID)
-    if not len(known):
-        return torch.zeros(N_CLASSES, 0), torch.zeros(0, dtype=torch.long)
     rng = np.random.default_rng(len(known))   # draws the same in any process
-    at = torch.from_numpy(rng.choice(known, PIXELS))
+    at = torch.from_numpy(rng.choice(known, PIXELS if len(known) else 0))
     x = to_device(torch.tensor(image)[None], model.mean, model.std, context.device)
     with context.autocast():
         logits = forward(model, x)[0].flatten(1)

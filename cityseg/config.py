@@ -287,9 +287,5 @@ def differences(
     other: Run = Run()  # what it is compared with
 ) -> dict[str, tuple]:  # field -> (value in `other`, value in `run`)
     "The fields in which two runs differ."
-    found = {}
-    for field in fields(Run):
-        there, here = getattr(other, field.name), getattr(run, field.name)
-        if here != there:
-            found[field.name] = (there, here)
-    return found
+    both = {field.name: (getattr(other, field.name), getattr(run, field.name)) for field in fields(Run)}
+    return {name: (there, here) for name, (there, here) in both.items() if there != here}

@@ -22,7 +22,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from itertools import combinations
 from pathlib import Path
@@ -172,22 +172,21 @@ def check_out_folder(
     path: Path  # a folder, to be made when missing
 ):
     "Refuse a folder that can't be made. Raises `DataError` where a file is in the way, or OSError."
-    place = path.resolve()
-    if place.is_dir():
-        return   # what is done may be read-only
+    if not path.is_dir():   # what is done may be read-only
+        _try_to_write(path)
+
+def _try_to_write(folder):
+    "Make a file in a folder, or where that would be made, as a trial. Raises `DataError` or OSError."
+    place = folder.resolve()
     while not place.exists():
         place = place.parent
     if not place.is_dir():
-        raise DataError(place, 'is no folder', f'name another place than {path}')
-    _try_to_write(place)
-
-def _try_to_write(folder):
-    "Make a file in a folder, as a trial; it is gone at once. Raises OSError."
+        raise DataError(place, 'is no folder', f'name another place than {folder}')
     try:
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(folder)) from None   # not of the trial's name
+        raise OSError(error.errno, error.strerror, str(place)) from None   # not of the trial's name
 
 def check_out_files(
     *paths: Path | None,                      # files to be written; None: not asked for
@@ -200,10 +199,7 @@ def check_out_files(
         check_regular_file(path)
         if path.exists() and any(place.exists() and path.samefile(place) for place in in_use):
             raise DataError(path, 'is what this process reads, or prints to', 'name another file')
-        folder = path.resolve().parent
-        check_out_folder(folder)
-        if folder.is_dir():
-            _try_to_write(folder)
+        _try_to_write(path.resolve().parent)
     for one, other in combinations([path.resolve() for path in asked], 2):
         if one == other or one in other.parents or other in one.parents:
             raise DataError(one, 'is named for two outputs', 'name a file for each')
@@ -304,11 +300,10 @@ def folder_lock(
         raise DataError(folder, 'is a file, or lies in one', 'name a folder, which is made') from error
     lock = FileLock(folder/'.lock')
     try:
-        if seconds < 0:
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                logger.info(f'another process is at work in {folder}: waiting for it')
+        with suppress(Timeout):
+            lock.acquire(timeout=0)
+        if seconds and not lock.is_locked:
+            logger.info(f'another process is at work in {folder}: waiting for it')
         lock.acquire(timeout=seconds)
     except Timeout:
         what = 'is in use: another process is still at work here'
@@ -392,7 +387,7 @@ def is_out_of_memory(
     "Does this error mean that memory ran out? (The CPU's and some libraries' come as a plain RuntimeError.)"
     import torch
     words = "can't allocate memory", 'not enough memory', 'out of memory', 'ALLOC_FAILED'
-    if isinstance(error, torch.OutOfMemoryError):
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
 

@@ -152,11 +152,10 @@ class StopRequest:
 
     def ask(self, *_):
         "What a signal does."
-        now = time.monotonic()
-        if self.asked and now - self.since > 1:   # who sends two at once means one
-            raise KeyboardInterrupt
         if not self.asked:
-            self.asked, self.since = True, now
+            self.asked, self.since = True, time.monotonic()
+        elif time.monotonic() - self.since > 1:   # who sends two at once means one
+            raise KeyboardInterrupt
 
     def __exit__(self, *_):
         for number, handler in self.handlers.items():
@@ -275,8 +274,7 @@ class Workers:
             self.process.terminate()
         self.process.wait()
         self.listener.join(5)
-        if not self.stopping:
-            self.process.stdin.close()
+        self.process.stdin.close()
         if self.process.returncode and not self.stopping:
             raise WorkerFailed(f'{self.count} processes failed: {_why_they_failed(self.output)}')
 

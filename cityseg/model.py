@@ -8,8 +8,6 @@ __all__ = ['IMAGENET', 'normalization', 'decoder_options', 'create_network', 'ch
            'find_model', 'fetch_model', 'load_model']
 
 # %% ../nbs/09_model.ipynb #b96738d5
-import contextlib
-import io
 import json
 import shutil
 import zipfile
@@ -77,16 +75,15 @@ def decoder_options(
 
 # %% ../nbs/09_model.ipynb #74d76cc8
 _FILES = ('.pth', '.pt', '.bin', '.safetensors')
-_DPT = ('encoder: DPT wants a vision transformer of timm for images of any size, '
-        'with patches of 8, 16 or 32 pixels, such as tu-vit_base_patch16_224')
-
 def _misfit(run, error):
     "What to raise where a network can't be made or run because of that error."
     if is_out_of_memory(error):
         return RuntimeError('the network does not fit into memory: try a lighter --encoder, or fewer '
                             f'--decoder-channels ({str(error)[:200]})')
     if run.architecture == 'DPT':
-        return ValueError(f'{_DPT}; {run.encoder} is none')
+        return ValueError('encoder: DPT wants a vision transformer of timm for images of any size, with '
+                          'patches of 8, 16 or 32 pixels, such as tu-vit_base_patch16_224; '
+                          f'{run.encoder} is none ({error})')
     return ValueError(f'encoder: {run.encoder} does not go with {run.architecture} and images of any size '
                       f'({error}); try resnet50, mit_b2 or tu-convnext_tiny')
 
@@ -100,8 +97,7 @@ def create_network(
     elif run.encoder.startswith('tu-'):
         weights = True   # timm's variant stands in the encoder's name
     options = decoder_options(run.architecture, run.decoder_channels)
-    is_dpt = run.architecture == 'DPT'
-    if is_dpt:
+    if run.architecture == 'DPT':
         options['dynamic_img_size'] = True
     try:
         model = smp.create_model(run.architecture, run.encoder, encoder_weights=weights,
@@ -110,8 +106,6 @@ def create_network(
         raise ValueError(f'encoder weights: {error.args[0]}; or none, or a file') from None
     except (RuntimeError, TypeError, ValueError) as error:
         raise _misfit(run, error) from error
-    if is_dpt and 32 % model.encoder.output_stride:
-        raise ValueError(f'{_DPT}; those of {run.encoder} have {model.encoder.output_stride}')
     try:
         with torch.no_grad():
             model.eval()(torch.zeros(1, 3, 128, 128))
@@ -322,8 +316,8 @@ class _ShapesOnly(TorchFunctionMode):
             kwargs['device'] = 'meta'
         return function(*args, **kwargs)
 
-def _describe_network(folder, config):
-    "The network of a config, as shapes. Raises DataError for one that can't be built, or isn't for us."
+def _build_network(folder, config):
+    "The network of a config. Raises DataError for one that can't be built, or isn't for us."
     path, name = folder/'config.json', config['_model_class']
     if name not in ARCHITECTURES:
         what = did_you_mean(name, ARCHITECTURES, '_model_class')
@@ -335,19 +329,20 @@ def _describe_network(folder, config):
         raise ValueError(f'{folder} predicts {classes} classes from {channels} channels, '
                          f'not the {N_CLASSES} of Cityscapes from RGB')
     try:
-        with _ShapesOnly():
-            return getattr(smp, name)(**options)
+        return getattr(smp, name)(**options)
     except Exception as error:   # each encoder and decoder has its own way to refuse
         what = f'describes no network that can be built ({type(error).__name__}: {str(error)[:200]})'
         raise DataError(path, what, 'copy it again, or name another model') from error
 
 # %% ../nbs/09_model.ipynb #261afb2d
-def _load_weights(folder, network):
-    "The model in a folder, and its checksum if it has one; `network`: its shapes."
+def _load_weights(folder, config):
+    "The model in a folder, and its checksum if it has one."
     path = folder/'model.safetensors'
     check_regular_file(path)
     if not path.exists():
         raise FileNotFoundError(f'{folder} has no model.safetensors: copy it again, or name another model')
+    with _ShapesOnly():
+        network = _build_network(folder, config)
     try:
         with safetensors.safe_open(path, 'pt') as file:
             metadata = file.metadata() or {}   # it names tensors that are other ones once more
@@ -357,8 +352,9 @@ def _load_weights(folder, network):
         if differ:
             what = f'differs from config.json in {len(differ)} of its tensors, the first: {differ[0]}'
             raise DataError(path, what, 'copy both again')
-        with contextlib.redirect_stdout(io.StringIO()):   # the hub's client says what it reads
-            return smp.from_pretrained(str(folder), encoder_weights=None), metadata.get('sha1')
+        model = _build_network(folder, config)
+        safetensors.torch.load_model(model, path)
+        return model, metadata.get('sha1')
     except safetensors.SafetensorError as error:
         raise DataError(path, f'is cut off or damaged ({error})', 'copy it again') from error
 
@@ -375,7 +371,7 @@ def load_model(
         preprocessing = read_json(folder/'preprocessor_config.json', dict(mean=[float], std=[float]))
     if {len(values) for values in preprocessing.values()} != {3}:
         raise DataError(folder/'preprocessor_config.json', 'is not for three channels', 'copy it again')
-    model, checksum = _load_weights(folder, _describe_network(folder, config))
+    model, checksum = _load_weights(folder, config)
     if checksum and checksum != model_checksum(model, config, preprocessing):
         raise DataError(folder, 'holds a damaged model (wrong checksum)', 'copy its three files again')
     model.mean, model.std = tuple(preprocessing['mean']), tuple(preprocessing['std'])

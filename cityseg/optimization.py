@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['learning_rate', 'parameter_groups', 'build_optimizer', 'set_learning_rate', 'TrainState', 'loss_shares',
-           'forward_backward', 'accumulate_gradients', 'seed_dropout', 'optimizer_step', 'update_ema',
-           'restore_buffers']
+           'forward_backward', 'accumulate_gradients', 'optimizer_step', 'update_ema', 'restore_buffers']
 
 # %% ../nbs/17_optimization.ipynb #c08472ee
 import contextlib
@@ -206,7 +205,8 @@ def accumulate_gradients(
 ) -> torch.Tensor:            # a number on the device
     "Gradients of a batch, and its loss. Raises torch.OutOfMemoryError where not even a crop at a time fits."
     model.train()
-    seed_dropout(state)
+    # dropout draws what it always draws in this iteration and process; so no random state is kept
+    torch.manual_seed((state.run.seed*10**9 + state.iteration*1000 + state.context.rank) % 2**63)
     while True:
         try:
             return _accumulate_gradients(state, model, criterion, batch)
@@ -226,12 +226,6 @@ def _out_of_memory_advice(state, error):
     splits_evenly = run.batch_size % (more*state.context.world) == 0
     resume = f'go on with --resume and --accumulate {more}, or ' if splits_evenly else ''
     return f'out of memory at iteration {state.iteration + 1}: {resume}try a smaller --crop-size ({error})'
-
-def seed_dropout(
-    state: TrainState
-):
-    "Let dropout draw what it always draws in this iteration and process; so no random state is kept."
-    torch.manual_seed((state.run.seed*10**9 + state.iteration*1000 + state.context.rank) % 2**63)
 
 # %% ../nbs/17_optimization.ipynb #78090dde
 def optimizer_step(

@@ -78,7 +78,7 @@ def load_checkpoint(
     try:
         state = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:
-        if isinstance(error, (OSError, MemoryError)) or is_out_of_memory(error):
+        if isinstance(error, OSError) or is_out_of_memory(error):
             raise
         what = 'is no checkpoint of a training' if zipfile.is_zipfile(path) else 'is cut off or damaged'
         raise DataError(path, what, remedy) from error
@@ -186,12 +186,10 @@ class History:
         missing: set = None              # see `tolerate_full_disk`
     ):
         self.out, self.missing = out, missing
-        self.unwritten = []              # rows that a full disk did not take yet
         validated = iteration if validated is None else validated
         kept = [r for r in read_history(out) if r['iteration'] <= (validated if 'miou' in r else iteration)]
-        with atomic_write(out/'history.jsonl') as temporary:
-            temporary.write_text(''.join(json.dumps(row) + '\n' for row in kept))
-            self.length = temporary.stat().st_size   # bytes of whole rows
+        self.lines = [json.dumps(row) + '\n' for row in kept]
+        self._write()
         with atomic_write(out/'machine.json') as temporary:
             temporary.write_text(json.dumps(machine_facts(device), indent=1))
         self.board = self._open_board(purge_step=iteration + 1 if iteration else None)
@@ -201,20 +199,16 @@ class History:
         from torch.utils.tensorboard import SummaryWriter
         return SummaryWriter(str(self.out/'tb'), purge_step=purge_step)
 
-    def _write(self, row):
-        "Append a row to history.jsonl, and what was not written before; half a row is cut off."
-        self.unwritten.append(json.dumps(row) + '\n')
-        path = self.out/'history.jsonl'
-        with tolerate_full_disk('history.jsonl', self.missing), path.open('ab') as file:
-            file.truncate(min(self.length, file.tell()))
-            file.write(''.join(self.unwritten).encode())
-            file.flush()
-            self.length = file.tell()
-            self.unwritten = []
+    def _write(self):
+        "Write history.jsonl anew: with the rows that a full disk did not take before, and no half ones."
+        with atomic_write(self.out/'history.jsonl') as temporary:
+            temporary.write_text(''.join(self.lines))
 
     def log(self, row: dict):
         "Add a row; what is a number is a curve in TensorBoard."
-        self._write(row)
+        self.lines.append(json.dumps(row) + '\n')
+        with tolerate_full_disk('history.jsonl', self.missing):
+            self._write()
         curves = {k: v for k, v in row.items() if isinstance(v, (int, float)) and k != 'iteration'}
         curves |= {f'iou/{name}': v for name, v in row.get('iou', {}).items()}
         with tolerate_full_disk('the TensorBoard log'):
@@ -228,11 +222,9 @@ class History:
 
     def picture(self,
         name: str,
-        image: np.ndarray | None  # RGB uint8 [H,W,3]; None: there is none
+        image: np.ndarray  # RGB uint8 [H,W,3]
     ):
         "Keep a picture as panels/NAME.jpg."
-        if image is None:
-            return
         with tolerate_full_disk('a panel'), atomic_write(self.out/'panels'/f'{name}.jpg') as temporary:
             temporary.write_bytes(jpeg(image, 85))
 
@@ -329,18 +321,17 @@ def compare(
     if not folders:
         raise ValueError('name at least one run folder')
     rows, runs = [_best_row(folder) for folder in folders], [read_run(folder) for folder in folders]
-    table = [('', folders)]
+    def line(name, cells):
+        return f'{name:18}' + ''.join(f'{str(cell)[-22:]:>24}' for cell in cells)
+    lines = [line('', folders)]
     for field in runs[0].to_dict():
         values = [getattr(run, field) for run in runs]
         if len(set(values)) > 1:
-            table.append((field, values))
-    table.append(('iteration', [row['iteration'] for row in rows]))
-    table.append(('mean IoU', [_score(row['miou']) for row in rows]))
+            lines.append(line(field, values))
+    lines.append(line('iteration', [row['iteration'] for row in rows]))
+    lines.append(line('mean IoU', [_score(row['miou']) for row in rows]))
     for i, name in enumerate(CLASS_NAMES):
-        table.append((f'  {name}', [_score(_class_iou(row)[i]) for row in rows]))
-    def line(name, cells):
-        return f'{name:18}' + ''.join(f'{str(cell)[-22:]:>24}' for cell in cells)
-    lines = [line(name, cells) for name, cells in table]
+        lines.append(line(f'  {name}', [_score(_class_iou(row)[i]) for row in rows]))
     return '\n'.join(lines + _data_differ(folders))
 
 def show_runs(

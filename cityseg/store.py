@@ -14,7 +14,6 @@ import re
 import shutil
 import time
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha1
@@ -25,7 +24,7 @@ import numpy as np
 from tqdm.auto import tqdm
 from .config import Run
 from .core import (DataError, Fault, atomic_write, detect_environment, disk_fault, folder_lock, logger,
-                          prefetch, read_json, shape_fault)
+                          prefetch, read_json)
 from .frame import Frame, PairFrame, class_points
 from .labels import N_CLASSES, to_label_ids
 
@@ -84,9 +83,8 @@ class BlockFile:
             reading = dict(mode='r', mmap_mode='r', dparams=dict(nthreads=1))
             self._array = _blosc2().open(str(path), **reading)
         self._pixels = self._array.dtype.itemsize  # in one number
-        planes, height, width = self._array.shape
+        self.planes, height, width = self._array.shape
         self.size = height, width*self._pixels     # height and width, pixels
-        self.planes = planes
 
     @contextmanager
     def _named_errors(self):
@@ -180,6 +178,7 @@ def _packed_frame(store_path, key, entry):
 
 _ENTRY = {'size': [int], 'bytes': int, 'crc': int, 'source': [int], 'label': bool, 'instances?': bool,
           'counts': [int], 'points': str}
+_MANIFEST = {'format': str, 'complete?': bool, 'crc?': int, 'frames': {str: _ENTRY}}   # older ones lack some
 
 def _checksum(entries):
     "Of the lines of a manifest."
@@ -188,18 +187,15 @@ def _checksum(entries):
 def _read_manifest(path):
     "The manifest of the store in a folder, checked; an empty one where there is none."
     remedy = 'delete the store and pack again'
-    try:
-        content = read_json(path/MANIFEST, dict(format=str), remedy)
-    except FileNotFoundError:
+    if not is_store(path):
         return dict(format=FORMAT, frames={}, complete=False)
+    content = dict(complete=True, crc=None) | read_json(path/MANIFEST, _MANIFEST, remedy)
     if content['format'] != FORMAT:
         what = f'is of another format ({content["format"]}, this is {FORMAT})'
         raise DataError(path, what, remedy)
-    if fault := shape_fault(content, {'frames': {str: _ENTRY}, 'complete?': bool, 'crc?': int}):
-        raise DataError(path/MANIFEST, f'is not what it should be: {fault}', remedy)
     entries = content['frames']
     names_fit = all(re.fullmatch(r'\w+/[^/]+_\d{6,}_\d{6,}', key) for key in entries)
-    if not names_fit or content.get('crc') not in (None, _checksum(entries)):
+    if not names_fit or content['crc'] not in (None, _checksum(entries)):
         raise DataError(path/MANIFEST, 'is damaged', remedy)
     return content
 
@@ -224,7 +220,7 @@ class Store:
         self.path = Path(path)
         manifest = _read_manifest(self.path)
         entries = manifest['frames']
-        if not entries or not manifest.get('complete', True):
+        if not entries or not manifest['complete']:
             remedy = 'run `cityseg pack` (again): it goes on where it was'
             raise DataError(path, 'is no finished store', remedy)
         lengths = _file_lengths(self.path)
@@ -284,7 +280,7 @@ def missing(
 ) -> int:
     "How many of the frames a finished store does not hold yet. Raises DataError for another data set's."
     path, wanted = Path(out), {_key(frame) for frame in frames}
-    if not is_store(path) or not _read_manifest(path).get('complete', True):
+    if not _read_manifest(path)['complete']:
         return len(wanted)
     return len(wanted - _packed_entries(path, frames).keys())
 
@@ -299,19 +295,6 @@ def disk_needed(
     mean = np.mean([len(_encode_frame(frame)[0]) for frame in some])
     return int(1.1*len(frames)*mean)
 
-def _check_room(frames, out):
-    "Refuse to begin what the disk can't hold."
-    need, free = disk_needed(frames), shutil.disk_usage(out).free
-    if need > free:
-        what = f'needs about {need/1e6:.0f} MB more, the disk has {free/1e6:.0f} MB free'
-        raise DataError(out, what, 'make room, or choose another folder')
-
-def _disk_error(error, out):
-    "The DataError for an error of the disk: what, and what to do."
-    other = f'cannot be written to ({error.strerror or error})', 'choose another folder'
-    what, remedy = disk_fault(error) or other
-    return DataError(error.filename or out, what, f'{remedy} and pack again: it goes on where it was')
-
 # %% ../nbs/06_store.ipynb #289648ec
 def _write_manifest(out, entries, complete):
     "Write the manifest; an incomplete one is no store yet."
@@ -322,36 +305,31 @@ def _write_manifest(out, entries, complete):
 
 def _pack_missing(frames, out, workers):
     "Pack the frames that the store does not hold, on so many threads."
-    for left_over in out.glob('*/.*-*.b2nd'):   # of a process that was killed
-        left_over.unlink()
     entries = _packed_entries(out, frames)
     todo = [frame for frame in frames if _key(frame) not in entries]
-    _check_room(todo, out)
+    need, free = disk_needed(todo), shutil.disk_usage(out).free
+    if need > free:
+        what = f'needs about {need/1e6:.0f} MB more, the disk has {free/1e6:.0f} MB free'
+        raise DataError(out, what, 'make room, or choose another folder')
     def write(frame):
         content, entry = _encode_frame(frame)
         with atomic_write(out/f'{_key(frame)}.b2nd') as temporary:
             temporary.write_bytes(content)
         return entry
-    noted, complete = time.monotonic(), False
-    with ThreadPoolExecutor(workers) as pool:
-        written = tqdm(pool.map(write, todo), total=len(todo), desc='pack', unit='frame', disable=None)
-        try:
-            for frame, entry in zip(todo, written):
-                entries[_key(frame)] = entry
-                if time.monotonic() - noted > 60:
-                    _write_manifest(out, entries, complete)
-                    noted = time.monotonic()
-            complete = True
-        finally:
-            pool.shutdown(cancel_futures=True)
-            with suppress(OSError) if not complete else suppress():
-                _write_manifest(out, entries, complete)
-
-def _threads(workers):
-    "How many threads: one per core, where nobody says. Raises ValueError."
-    if workers is not None and workers < 1:
-        raise ValueError(f'workers: {workers} threads would do nothing; 1 or more')
-    return workers or os.cpu_count()
+    noted = time.monotonic()
+    written = prefetch(write, todo, workers)
+    try:
+        for frame in tqdm(todo, desc='pack', unit='frame', disable=None):
+            entries[_key(frame)] = next(written)
+            if time.monotonic() - noted > 60:
+                _write_manifest(out, entries, complete=False)
+                noted = time.monotonic()
+    except BaseException:
+        written.close()
+        with suppress(OSError):
+            _write_manifest(out, entries, complete=False)
+        raise
+    _write_manifest(out, entries, complete=True)
 
 def pack(
     frames: list[Frame],   # with or without labels, of any splits
@@ -359,7 +337,8 @@ def pack(
     workers: int = None    # threads; default: one per core
 ) -> Path:                 # the folder
     "Pack frames into a store; what is in it already is not done again. Raises DataError."
-    threads = _threads(workers)
+    if workers is not None and workers < 1:
+        raise ValueError(f'workers: {workers} threads would do nothing; 1 or more')
     out = Path(out)
     if str(out).strip() in ('', '.') and not is_store(out):
         raise ValueError('the store needs a folder of its own: give it a name')
@@ -369,9 +348,12 @@ def pack(
         return out   # nothing is written: it may be read-only
     try:
         with folder_lock(out):
-            _pack_missing(frames, out, threads)
+            _pack_missing(frames, out, workers or os.cpu_count())
     except OSError as error:
-        raise _disk_error(error, out) from error
+        other = f'cannot be written to ({error.strerror or error})', 'choose another folder'
+        what, remedy = disk_fault(error) or other
+        remedy = f'{remedy} and pack again: it goes on where it was'
+        raise DataError(error.filename or out, what, remedy) from error
     return out
 
 # %% ../nbs/06_store.ipynb #57b7964e
@@ -390,15 +372,11 @@ def _frame_fault(packed, entry, original):
 
 def verify(
     path: Path,                   # folder of a store
-    frames: list[Frame] = None,   # to compare with, pixel by pixel; default: only checksums
-    workers: int = None           # threads; default: one per core
+    frames: list[Frame] = None    # to compare with, pixel by pixel; default: only checksums
 ) -> list[Fault]:                 # empty when all is well
     """Read a whole store, compare checksums, and every pixel with the frames it was made from.
 
     Raises ValueError where these are the store's own."""
-    threads = _threads(workers)
-    if not isinstance(path, (str, Path)):
-        raise ValueError('name the folder of the store first: verify(store, frames)')
     try:
         store = Store(path)
     except DataError as error:
@@ -411,7 +389,7 @@ def verify(
     def look(packed):
         key = _key(packed)
         return _frame_fault(packed, store.entries[key], originals.get(key))
-    found = tqdm(prefetch(look, store.frames, threads), total=len(store), desc='verify', disable=None)
+    found = tqdm(prefetch(look, store.frames, os.cpu_count()), 'verify', len(store), disable=None)
     return faults + [fault for fault in found if fault]
 
 # %% ../nbs/06_store.ipynb #9ff0f91e

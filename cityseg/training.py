@@ -52,8 +52,8 @@ class ValidatedFrame(NamedTuple):
     pred: np.ndarray   # trainIds uint8 [H,W]
 
 def draw_panel(
-    validated: list[ValidatedFrame]
-) -> np.ndarray | None:  # RGB uint8 [H,W,3]; None for no frames
+    validated: list[ValidatedFrame]  # at least one
+) -> np.ndarray:                     # RGB uint8 [H,W,3]
     "Frames below each other: image, ground truth, prediction, errors."
     rows = []
     for frame in validated:
@@ -61,7 +61,7 @@ def draw_panel(
                  error_map(frame.pred, frame.label, frame.image))
         rows.append(side_by_side(*[shrink(view, 480) for view in views]))
     same_size = [row for row in rows if row.shape == rows[0].shape]
-    return np.concatenate(same_size) if same_size else None
+    return np.concatenate(same_size)
 
 # %% ../nbs/19_training.ipynb #ab249ad4
 def validate(
@@ -71,7 +71,7 @@ def validate(
     workers: int = 0,            # threads that read ahead
     shown: int = 3,              # frames in a panel
     stop: StopRequest = None     # looked at between frames
-) -> tuple[Confusion, dict]:     # over all processes; 'first', 'best', 'worst' -> RGB uint8 [H,W,3] or None
+) -> tuple[Confusion, dict]:     # over all processes; 'first', 'best', 'worst' -> RGB uint8 [H,W,3]
     "Confusion of whole frames, and panels of this process's first, best and worst ones. Raises Stopped."
     predict, total = Predictor(model, context.device, context.amp), Confusion()
     mine = val_frames[context.rank::context.world]
@@ -91,7 +91,7 @@ def validate(
                 del ranked[shown]   # neither among the worst nor among the best
     total.counts = context.sum(total.counts.to(context.device)).cpu()
     panels = dict(first=first, worst=ranked[:shown], best=ranked[:-1 - shown:-1])
-    return total, {name: draw_panel(validated) for name, validated in panels.items()}
+    return total, {name: draw_panel(validated) for name, validated in panels.items() if validated}
 
 # %% ../nbs/19_training.ipynb #be42f656
 def total_iterations(
@@ -125,16 +125,16 @@ def open_run(
     val_frames: list[Frame]
 ) -> TrainState:
     "The state to set out with. Raises FileExistsError, or ValueError for another run or data set."
+    checkpoint = out/'last.pt'
     if context.is_main:
         check_folder(run, out, resume)
         check_same_data(out, train_frames, val_frames)
-        if not (out/'last.pt').exists():
+        if not checkpoint.exists():
             with atomic_write(out/'run.json') as temporary:
                 temporary.write_text(json.dumps(run.to_dict(), indent=1))
     if not is_shared(context, out):
         raise ValueError(f'{out}: the machines must share this folder, or none could go on from what '
                          'another wrote')
-    checkpoint = out/'last.pt'
     return TrainState(run, context, checkpoint if checkpoint.exists() else None)
 
 def save_checkpoint(
@@ -228,9 +228,8 @@ class TrainLog:
         iou = {name: round(float(v), 5) for name, v in zip(CLASS_NAMES, confusion.iou) if np.isfinite(v)}
         self.write(dict(self.state.row, iteration=self.state.iteration, seconds=round(self.state.seconds, 1),
                         miou=confusion.miou, accuracy=confusion.accuracy, iou=iou))
-        self.history.picture(f'{self.state.iteration:06}', panels['first'])
-        for name in ('best', 'worst'):
-            self.history.picture(name, panels[name])
+        for name, panel in panels.items():
+            self.history.picture(f'{self.state.iteration:06}' if name == 'first' else name, panel)
         self.live.update()
 
 # %% ../nbs/19_training.ipynb #69a36fde
