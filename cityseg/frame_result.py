@@ -114,20 +114,16 @@ def render(
         picture = colorize(train_ids)
     return np.where(_is_shown(train_ids, classes)[..., None], picture, photo)
 
-# %% ../nbs/23_frame_result.ipynb #472bd23d
+# %% ../nbs/23_frame_result.ipynb #ed70bdfc
 RUN_NAMES = ('prediction', 'second run')  # unless the caller knows better
 
 def _panels(result, view, names):
     "The parts of a composed view: a list of (caption, view that is one picture, FrameResult)."
     if view == 'side by side':
-        views = 'image', 'ground truth', 'prediction', 'errors'
-        panels = [(part, part, result) for part in views]
+        panels = [(part, part, result) for part in ('image', 'ground truth', 'prediction', 'errors')]
     else:
-        second = result._replace(prediction=result.other)
-        panels = []
-        for part in ('overlay', 'errors'):
-            for name, run in zip(names, (result, second)):
-                panels.append((f'{name}: {part}', part, run))
+        runs = (names[0], result), (names[1], result._replace(prediction=result.other))
+        panels = [(f'{name}: {part}', part, run) for part in ('overlay', 'errors') for name, run in runs]
     available = available_views(result)
     return [panel for panel in panels if panel[1] in available]
 
@@ -229,25 +225,24 @@ def _ask(model, image):
     train_ids = train_ids.byte().cpu().numpy()
     return cv2.imencode('.png', train_ids)[1], cv2.imencode('.jpg', confidence)[1]
 
-# %% ../nbs/23_frame_result.ipynb #f1017227
+# %% ../nbs/23_frame_result.ipynb #5dcbb29f
 @contextmanager
 def collect_errors(
     problems: list[str],  # gets the words
-    what: str = ''        # that is attempted
+    what: str             # that is attempted
 ):
     "Put what goes wrong into words, and go on."
     try:
         yield
     except Exception as error:
-        problems.append(f'{what}: {error}' if what else str(error))
+        problems.append(f'{what}: {error}')
 
-def _checked(train_ids, image, what, problems):
-    "The same trainIds. Raises ValueError where they don't fit the photo; much void becomes a problem."
+def _check_prediction(train_ids, image, what, problems):
+    "Raises ValueError where trainIds don't fit the photo; much void becomes a problem."
     same_size(**{what: train_ids, 'photo': image})
-    void = np.mean(train_ids >= N_CLASSES)
+    void = 0 if train_ids is None else np.mean(train_ids >= N_CLASSES)
     if void > .2:
         problems.append(f'{void:.0%} of the {what} is of no class that is evaluated')
-    return train_ids
 
 def _iou(train_ids, label):
     "IoU of each class in one frame, float64 [19]."
@@ -255,7 +250,7 @@ def _iou(train_ids, label):
         return np.full(N_CLASSES, np.nan)
     return Confusion(N_CLASSES, strict=False).update(train_ids, label).iou
 
-# %% ../nbs/23_frame_result.ipynb #c4722595
+# %% ../nbs/23_frame_result.ipynb #68c3a13e
 def read_result(
     frame: Frame,
     source: Callable,                # (frame, image) -> (trainIds, confidence): a `PredictionSource`
@@ -274,13 +269,13 @@ def read_result(
         same_size(label=read, photo=image)
         label = None if (read == VOID).all() else read   # as the test split has it
     with collect_errors(problems, 'prediction'):
-        train_ids, certainty = source(frame, image)
-        if train_ids is not None:
-            prediction = _checked(train_ids, image, 'prediction', problems)
-            confidence = certainty
+        found = source(frame, image)
+        _check_prediction(found[0], image, 'prediction', problems)
+        prediction, confidence = found
     with collect_errors(problems, second_name):
-        if second:
-            other = _checked(second(frame, image)[0], image, second_name, problems)
+        found = second(frame, image) if second else (None, None)
+        _check_prediction(found[0], image, second_name, problems)
+        other = found[0]
     result = FrameResult(
         frame, image, label, prediction, confidence, other, iou=_iou(prediction, label),
         other_iou=_iou(other, label), problem='; '.join(problems))
@@ -320,7 +315,7 @@ def sort_results(
     numbers = [sign*sort_number(result, by, train_id) for result in results]
     return [results[i] for i in np.argsort(numbers, kind='stable')]
 
-# %% ../nbs/23_frame_result.ipynb #a77daab8
+# %% ../nbs/23_frame_result.ipynb #fb2b4392
 ANY_CLASS, WITH_NOTE = -1, -2  # what a frame may be asked to contain, beside trainIds
 
 def find_results(
@@ -331,20 +326,14 @@ def find_results(
     contains: int = ANY_CLASS  # only frames with a class, a trainId, or those `WITH_NOTE`
 ) -> list[FrameResult]:
     "The frames that fit."
-    words = search.lower().split()
-    found = []
-    for result in results:
+    def fits(result):
         note = notes.get(result.frame.name, '')
         text = f'{result.frame.name} {note}'.lower()
-        if city and result.frame.city != city:
-            continue
-        if contains == WITH_NOTE and not note:
-            continue
-        if contains >= 0 and not result.share[contains]:
-            continue
-        if all(word in text for word in words):
-            found.append(result)
-    return found
+        return (city in ('', result.frame.city)
+                and (contains != WITH_NOTE or note)
+                and (contains < 0 or result.share[contains])
+                and all(word in text for word in search.lower().split()))
+    return list(filter(fits, results))
 
 # %% ../nbs/23_frame_result.ipynb #b6c3d605
 def notes_path(

@@ -6,14 +6,14 @@
 __all__ = ['MIN_SIDE', 'window_starts', 'window_weights', 'Window', 'TTAPass', 'tta_passes', 'window_images', 'split_upsampling',
            'Network', 'forward_windows', 'argmax_planes', 'average_probabilities', 'Predictor', 'predict_frames']
 
-# %% ../nbs/13_inference.ipynb #fa164e23
+# %% ../nbs/13_inference.ipynb #f3c71d1f
 import copy
 import hashlib
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property, partial
-from itertools import islice, product
+from functools import cached_property
+from itertools import chain, islice, product
 from queue import SimpleQueue
 from typing import NamedTuple
 import numpy as np
@@ -54,18 +54,12 @@ def window_weights(
         weights[k, start:start + window] = torch.sin(torch.pi*position)
     return weights/weights.sum(0)
 
-# %% ../nbs/13_inference.ipynb #0f73b8b4
+# %% ../nbs/13_inference.ipynb #ce7e3c98
 class Window(NamedTuple):
     "A part of a frame that goes through the network at once."
-    rows: slice                   # of the frame
+    rows: slice            # of the frame
     columns: slice
-    row_weights: torch.Tensor     # float32 [h]
-    column_weights: torch.Tensor  # float32 [w]
-
-    @property
-    def weights(self) -> torch.Tensor:  # float32 [h,w]
-        "How much the window counts at each of its pixels."
-        return self.row_weights[:, None]*self.column_weights
+    weights: torch.Tensor  # how much it counts at each of its pixels, float32 [h,w]
 
 class TTAPass(NamedTuple):
     "One look at a frame."
@@ -89,7 +83,7 @@ def _side_windows(full, scale, window, stride):
     parts = [slice(start, start + length) for start in starts]
     return seen, [(part, weight[part]) for part, weight in zip(parts, weights)]
 
-# %% ../nbs/13_inference.ipynb #ea01a823
+# %% ../nbs/13_inference.ipynb #7a6aba4c
 def tta_passes(
     size: tuple[int, int],                  # height and width of the frame, pixels
     scales: tuple[float, ...] = (1.,),      # the frame is looked at in each of these sizes
@@ -104,11 +98,10 @@ def tta_passes(
     for scale in scales:
         height, rows = _side_windows(size[0], scale, window_height, stride_down)
         width, columns = _side_windows(size[1], scale, window_width, stride_right)
-        windows = [Window(r, c, row_weights, column_weights)
+        windows = [Window(r, c, row_weights[:, None]*column_weights)
                    for (r, row_weights), (c, column_weights) in product(rows, columns)]
-        passes.append(TTAPass((height, width), False, windows))
-        if flip:
-            passes.append(TTAPass((height, width), True, windows))
+        for mirrored in (False, True) if flip else (False,):
+            passes.append(TTAPass((height, width), mirrored, windows))
     return passes
 
 # %% ../nbs/13_inference.ipynb #a94e873d
@@ -194,33 +187,29 @@ class Network:
                 plane = F.interpolate(plane, padded, mode='bilinear')
             yield plane[0, 0, :height, :width]
 
-# %% ../nbs/13_inference.ipynb #38fb7979
-def _forward_or_halve(network, windows):
-    "Logits of a batch of windows, or None when memory ran out; the batch is smaller from then on."
-    try:
-        return network(windows)
-    except RuntimeError as error:
-        if len(windows) == 1 or not is_out_of_memory(error):
-            raise
-    torch.cuda.empty_cache()   # out here, where the error holds no tensors any more
-    network.batch = len(windows)//2
-    height, width = windows[0].shape[-2:]
-    logger.warning(f'out of memory with {len(windows)} windows of {height}x{width} at once: '
-                   f'going on with {network.batch}')
-
-# %% ../nbs/13_inference.ipynb #8120baca
+# %% ../nbs/13_inference.ipynb #b7a9e6e4
 def forward_windows(
     network: Network,
     windows: Iterable[torch.Tensor]  # float32 [1,3,h,w], all of one size
 ) -> Iterator[torch.Tensor]:
     "Logits of each window, float32 [19,n,m]; as many go through the network at once as fit."
     windows = iter(windows)
-    batch = []
-    while batch := batch or list(islice(windows, network.batch)):
-        logits = _forward_or_halve(network, batch[:network.batch])
-        if logits is not None:
-            batch = batch[len(logits):]
-            yield from logits
+    while batch := list(islice(windows, network.batch)):
+        logits = ()
+        try:
+            logits = network(batch)
+        except RuntimeError as error:
+            if len(batch) == 1 or not is_out_of_memory(error):
+                raise
+        if not len(logits):   # once more, out here, where no error holds tensors any more
+            torch.cuda.empty_cache()
+            network.batch = len(batch)//2
+            windows = chain(batch, windows)
+            height, width = batch[0].shape[-2:]
+            logger.warning(f'out of memory with {len(batch)} windows of {height}x{width} at once: '
+                           f'going on with {network.batch}')
+        del batch
+        yield from logits
 
 # %% ../nbs/13_inference.ipynb #830888cf
 def argmax_planes(
@@ -235,10 +224,10 @@ def argmax_planes(
         best = torch.maximum(best, plane)
     return train_ids.cpu().numpy()
 
-# %% ../nbs/13_inference.ipynb #49abea2b
+# %% ../nbs/13_inference.ipynb #25a94616
 def _frame_planes(network, logits, tta_pass, window):
     "One class after the other of a window's logits, at the frame's pixels: float32 [h,w]."
-    size = len(window.row_weights), len(window.column_weights)
+    size = window.weights.shape
     for plane in network.planes(logits, tta_pass.size):
         if tta_pass.flip:
             plane = plane.flip(-1)
@@ -255,7 +244,7 @@ def _add_probabilities(total, planes, weights):
         rows = slice(top, top + 64)
         total[:, rows] += logits[:, rows].softmax(0)*weights[rows]
 
-# %% ../nbs/13_inference.ipynb #fe4258da
+# %% ../nbs/13_inference.ipynb #5a6f0037
 def average_probabilities(
     network: Network,
     x: torch.Tensor,        # the frame, float32 [1,3,H,W]
@@ -271,31 +260,40 @@ def average_probabilities(
             _add_probabilities(part, planes, window.weights.to(x.device))
     return total.div_(len(passes))
 
-# %% ../nbs/13_inference.ipynb #890f7904
-def _within_memory(predict, size, look):
-    """Do what takes the passes over a frame of that size, in ways that need less and less memory.
+def _most_likely(network, x, passes):
+    "The class of each pixel of a frame, trainIds uint8 [H,W]; of one window there is nothing to average."
+    tta_pass = passes[0]
+    if len(passes) > 1 or len(tta_pass.windows) > 1:
+        return argmax_planes(average_probabilities(network, x, passes))
+    logits, = forward_windows(network, window_images(x, tta_pass))
+    return argmax_planes(_frame_planes(network, logits, tta_pass, *tta_pass.windows))
+
+# %% ../nbs/13_inference.ipynb #37b84d5b
+def _within_memory(predict, image, answer):
+    """What `answer(network, x, passes)` says of an image, in ways that need less and less memory.
 
     Raises RuntimeError when none is left."""
+    _check_image(image)
+    size = image.shape[:2]
+    view = {**predict.view, 'window': size} if predict.in_parts else predict.view
+    device = predict.network.device
     try:
-        return look(predict.passes(size))
+        return answer(predict.network, predict.normalize(image), tta_passes(size, **view))
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
-        height, width = size
-        device = predict.network.device
-        is_whole = predict.view['window'] is None and not predict.in_parts
-        if not is_whole or max(predict.view['scales']) <= 1:
-            seen = predict.view['window'] or size
-            smaller = ' '.join(str(max(MIN_SIDE, side//2)) for side in seen)
-            raise RuntimeError(f'out of memory on {device} with a frame of {height}x{width} pixels; '
-                               f'look through a smaller window, such as --window {smaller}') from error
+        if view['window'] or max(view['scales']) <= 1:
+            smaller = ' '.join(str(max(MIN_SIDE, side//2)) for side in view['window'] or size)
+            raise RuntimeError(
+                f'out of memory on {device} with a frame of {size[0]}x{size[1]} pixels; '
+                f'look through a smaller window, such as --window {smaller}') from error
     torch.cuda.empty_cache()
     predict.in_parts = True
     logger.warning(f'out of memory on {device} with an enlarged frame as a whole: '
-                   f'from now on through windows of its own size, {height}x{width}')
-    return _within_memory(predict, size, look)
+                   f'from now on through windows of its own size, {size[0]}x{size[1]}')
+    return _within_memory(predict, image, answer)
 
-# %% ../nbs/13_inference.ipynb #7b8e4925
+# %% ../nbs/13_inference.ipynb #28526ac3
 def _check_options(window, stride, scales, batch):
     "Raises ValueError for a way of looking that can't work."
     if window and min(window) < MIN_SIDE:
@@ -318,15 +316,7 @@ def _check_image(image):
     if image.size == 0:
         raise ValueError(f'the image has no pixels: {image.shape}')
 
-def _fingerprint(model, *how):
-    "A digest of a model's weights and of how they are used."
-    digest = hashlib.sha1(repr(how).encode())
-    for name, value in model.state_dict().items():
-        digest.update(name.encode())
-        digest.update(value.cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
-
-# %% ../nbs/13_inference.ipynb #9c6156dd
+# %% ../nbs/13_inference.ipynb #23fa327a
 class Predictor:
     "A model with a way of looking: image uint8 [H,W,3] -> trainIds uint8 [H,W]."
     def __init__(
@@ -353,17 +343,14 @@ class Predictor:
     @cached_property
     def tag(self) -> str:
         "A fingerprint of the weights and the way of looking: equal tags predict alike."
-        how = [type(self.model).__qualname__, str(self.network.dtype), self.mean, self.std, self.view]
+        how = type(self.model).__qualname__, str(self.network.dtype), self.mean, self.std, self.view
         if not self.view['window'] and max(self.view['scales']) > 1:
-            how.append('whole')   # earlier versions looked at it through windows
-        return _fingerprint(self.model, *how)
-
-    def passes(self, size: tuple[int, int]) -> list[TTAPass]:
-        "All passes over a frame of that height and width."
-        view = self.view
-        if self.in_parts:
-            view = {**view, 'window': size}
-        return tta_passes(size, **view)
+            how += ('whole',)   # earlier versions looked at it through windows
+        digest = hashlib.sha1(repr(how).encode())
+        for name, value in self.model.state_dict().items():
+            digest.update(name.encode())
+            digest.update(value.cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
 
     def copy_to(self, device: str | torch.device) -> 'Predictor':
         "The same on another device, with weights of its own."
@@ -380,62 +367,27 @@ class Predictor:
         """Class probabilities, float32 [19,H,W] on the device, averaged over windows and passes.
 
         Raises TypeError for other than uint8 [H,W,3], ValueError for no pixels."""
-        _check_image(image)
-        def look(passes):
-            return average_probabilities(self.network, self.normalize(image), passes)
-        return _within_memory(self, image.shape[:2], look)
-
-    def __call__(self, image: np.ndarray) -> np.ndarray:  # trainIds, uint8 [H,W]
-        return self.many([image])[0]
+        return _within_memory(self, image, average_probabilities)
 
     @torch.inference_mode()
-    def many(self, images: list[np.ndarray]) -> list[np.ndarray]:  # trainIds, uint8 [H,W]
-        "Predict images; in batches where all are of one size and looked at whole and once."
-        for image in images:
-            _check_image(image)
-        sizes = {image.shape[:2] for image in images}
-        if len(sizes) != 1:
-            return [self(image) for image in images]
-        return _within_memory(self, sizes.pop(), partial(_predict_images, self, images))
+    def __call__(self, image: np.ndarray) -> np.ndarray:  # trainIds, uint8 [H,W]
+        return _within_memory(self, image, _most_likely)
 
-# %% ../nbs/13_inference.ipynb #26845f0f
-def _predict_images(predict, images, passes):
-    "trainIds of images of one size; several go through the network at once where each is one window."
-    network = predict.network
-    tta_pass = passes[0]
-    if len(passes) > 1 or len(tta_pass.windows) > 1:
-        found = (average_probabilities(network, predict.normalize(image), passes) for image in images)
-        return [argmax_planes(probabilities) for probabilities in found]
-    window, = tta_pass.windows
-    views = (next(window_images(predict.normalize(image), tta_pass)) for image in images)
-    found = forward_windows(network, views)
-    return [argmax_planes(_frame_planes(network, logits, tta_pass, window)) for logits in found]
-
-# %% ../nbs/13_inference.ipynb #d0e4de51
-def _copies(predict, devices):
-    """A predictor for each device; None: for all GPUs, or the predictor alone if it has its place.
-
-    Raises ValueError for devices that are no list, and for another function on several."""
-    if devices is None:
-        under_torchrun = 'RANK' in os.environ
-        may_spread = getattr(predict, 'on_any_gpu', False) and not under_torchrun
-        if not may_spread or torch.cuda.device_count() < 2:
-            return [predict]
-        devices = [f'cuda:{i}' for i in range(torch.cuda.device_count())]
-    if isinstance(devices, str) or not devices:
-        raise ValueError(f"devices is {devices!r}; name them in a list, such as ['cuda:0', 'cuda:1']")
-    if not hasattr(predict, 'copy_to'):
-        raise ValueError('only a Predictor can be copied to devices; leave them out for another function')
-    return [predict.copy_to(device) for device in devices]
+# %% ../nbs/13_inference.ipynb #0fd10960
+def _copies(predict):
+    "A predictor for each GPU; or the one alone, where it has its place."
+    gpus = torch.cuda.device_count()
+    if gpus < 2 or 'RANK' in os.environ or not getattr(predict, 'on_any_gpu', False):
+        return [predict]
+    return [predict.copy_to(f'cuda:{i}') for i in range(gpus)]
 
 def predict_frames(
     predict: Callable,  # image uint8 [H,W,3] -> trainIds uint8 [H,W], such as a `Predictor`
     frames: list[Frame],
-    workers: int = 2,            # threads that read ahead
-    devices: list | None = None  # for copies of a `Predictor`; None: all GPUs, if it is on no one of them
+    workers: int = 2  # threads that read ahead
 ) -> Iterator[tuple[Frame, np.ndarray]]:
     "Predict frame by frame, in order, with a progress bar: (frame, trainIds uint8 [H,W])."
-    copies = _copies(predict, devices)
+    copies = _copies(predict)
     free = SimpleQueue()
     for one in copies:
         free.put(one)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['inspect_html', 'Prefetcher', 'build_controls', 'arrange', 'Inspector']
 
-# %% ../nbs/24_inspector.ipynb #24b1481d
+# %% ../nbs/24_inspector.ipynb #fbcb6646
 import base64
 import html
 import json
@@ -23,13 +23,13 @@ from tqdm.auto import tqdm
 from .core import DataError, atomic_write, prefetch
 from .frame import Frame
 from .frame_result import ANY_CLASS, CONFIDENCE_COLORS, RUN_NAMES, SORTS, VIEWS, WITH_NOTE
-from .frame_result import FrameResult, PredictionSource, Predictions, available_views, collect_errors
+from .frame_result import FrameResult, PredictionSource, Predictions, available_views
 from .frame_result import draw_view, find_results, notes_path, read_notes, read_result, sort_number
 from .frame_result import sort_results, write_note, zoom_in
 from .labels import CLASSES
 from .visualization import data_uri, jpeg
 
-# %% ../nbs/24_inspector.ipynb #57b163c9
+# %% ../nbs/24_inspector.ipynb #0bb63afc
 def _encode_ids(ids):
     "A map uint8 [H,W] as text: each row minus the one above, deflated; None of None."
     if ids is None:
@@ -45,9 +45,7 @@ def _page_entry(result, size):
     "A frame as the page wants it: numbers and text."
     small = zoom_in(result, size)
     height, width = small.image.shape[:2]
-    confidence = small.confidence
-    if confidence is not None:
-        confidence = confidence//4   # 64 steps are enough to look at
+    sure = small.confidence
     return dict(
         name=result.frame.name,
         city=result.frame.city,
@@ -58,7 +56,7 @@ def _page_entry(result, size):
         label=_encode_ids(small.label),
         prediction=_encode_ids(small.prediction),
         other=_encode_ids(small.other),
-        confidence=_encode_ids(confidence),
+        confidence=_encode_ids(None if sure is None else sure//4),   # 64 steps are enough to look at
         iou=list(map(_rounded, result.iou)),
         otherIou=list(map(_rounded, result.other_iou)),
         share=list(map(_rounded, result.share)),
@@ -66,7 +64,7 @@ def _page_entry(result, size):
         gain=_rounded(result.gain),
         meanConfidence=_rounded(result.mean_confidence))
 
-# %% ../nbs/24_inspector.ipynb #46967526
+# %% ../nbs/24_inspector.ipynb #bd4902ac
 def inspect_html(
     frames: list[Frame],
     predictions: Predictions,
@@ -85,12 +83,10 @@ def inspect_html(
         raise DataError(notes, 'does not exist', 'name a file of notes, or leave it out')
     texts = read_notes(notes or notes_path(predictions))
     source = PredictionSource(predictions)
-    source.check(frames)
-    second = PredictionSource(other) if other else None
-    if second:
-        second.check(frames)
-    entries = []
-    available = set()
+    second = PredictionSource(other)
+    for one in (source, second):
+        one.check(frames)
+    entries, available = [], set()
     with atomic_write(out) as part:
         for frame in tqdm(frames, desc='inspect', disable=None):
             result = read_result(frame, source, second, names[1])
@@ -176,7 +172,7 @@ def _title_html(result, second_name, place):
     name = html.escape(result.frame.name)
     return f'<div role="status"><b>{name}</b> <span class="soft">{soft}</span></div>'
 
-# %% ../nbs/24_inspector.ipynb #7fb4ccf8
+# %% ../nbs/24_inspector.ipynb #1b684c60
 def _slider(name, tooltip, value=.5, low=0., high=1., step=.01, orientation='horizontal'):
     return widgets.FloatSlider(
         value=value, min=low, max=high, step=step, orientation=orientation, readout=False,
@@ -195,9 +191,8 @@ def build_controls(
 ) -> SimpleNamespace:  # of widgets
     "The controls of the inspector by name."
     classes = {label.name: label.trainId for label in CLASSES}
-    contained = {'Any class': ANY_CLASS, 'With a note': WITH_NOTE}
-    for name, train_id in classes.items():
-        contained[f'With {name}'] = train_id
+    with_class = {f'With {name}': train_id for name, train_id in classes.items()}
+    contained = {'Any class': ANY_CLASS, 'With a note': WITH_NOTE, **with_class}
     return SimpleNamespace(
         count=widgets.HTML(),
         search=widgets.Text(placeholder='Name or note', tooltip='Search frames by name or note'),
@@ -320,9 +315,11 @@ def _with_parts(widget):
         yield widget.style
     yield widget
 
-# %% ../nbs/24_inspector.ipynb #ee758bf5
+# %% ../nbs/24_inspector.ipynb #7c112187
 class Inspector(widgets.VBox):
-    "Frames, their ground truth and predictions, in a live notebook."
+    """Frames, their ground truth and predictions, in a live notebook.
+
+    Raises ValueError for frames, predictions or notes that are none."""
     def __init__(self,
         frames: list[Frame],
         predictions: Predictions = None,
@@ -336,22 +333,14 @@ class Inspector(widgets.VBox):
         self.names, self.size = names, size
         self.out = Path(out)
         self.notes_path = Path(notes or notes_path(predictions))
-        self.notes = {}
-        self.frames = {}
+        self.notes = read_notes(self.notes_path)
+        self.frames = _frames_by_name(frames)
         self.scored = {}     # frame name -> result without arrays
         self.seen = set()    # names of frames that were looked at
         self.result = None   # of the frame that is shown
-        self.problems = []   # what is wrong whichever frame is shown
         self.updating = False
-        source, second = PredictionSource(model=model), None
-        with collect_errors(self.problems):
-            self.frames = _frames_by_name(frames)
-        with collect_errors(self.problems):
-            source = PredictionSource(predictions, model)
-        with collect_errors(self.problems):
-            second = PredictionSource(other) if other else None
-        with collect_errors(self.problems):
-            self.notes = read_notes(self.notes_path)
+        source = PredictionSource(predictions, model)
+        second = PredictionSource(other) if other else None
         self.prefetcher = Prefetcher(lambda frame: read_result(frame, source, second, names[1]))
         impossible = set() if second else {'two runs', 'loss to second run'}
         if not hasattr(source.model, 'probabilities'):
@@ -405,7 +394,7 @@ class Inspector(widgets.VBox):
         name = c.frames.value
         self.result = None
         if name is None:
-            self.say(*self.problems, 'no such frame' if self.frames else 'no frames to inspect')
+            self.say('no such frame' if self.frames else 'no frames to inspect')
             return
         frame = self.frames[name]
         self.seen.add(name)
@@ -417,10 +406,8 @@ class Inspector(widgets.VBox):
         c.title.value = _title_html(self.result, self.names[1], f'{place} of {len(self.listed)}')
         c.note.value = self.notes.get(name, '')
         self.view, self.picture = _draw_picture(c, self.result, self.size, self.names)
-        instead = ''
-        if self.view != c.view.value:
-            instead = f'no {c.view.value} of this frame: this is the {self.view}'
-        self.say(*self.problems, self.result.problem, instead)
+        instead = f'no {c.view.value} of this frame: this is the {self.view}'
+        self.say(self.result.problem, instead if self.view != c.view.value else '')
 
     def say(self, *texts: str):
         "Put words above the picture; none takes them away."
@@ -474,8 +461,7 @@ class Inspector(widgets.VBox):
                 part.write_bytes(cv2.imencode('.png', self.picture[..., ::-1])[1])
             self.say(f'saved {path.name}')
         except OSError as error:
-            cure = 'name a folder to write to with out='
-            self.say(f'{path.name} is not saved: {error.strerror}; {cure}')
+            self.say(f'{path.name} is not saved: {error.strerror}; name a folder to write to with out=')
 
     def _keep_note(self, change):
         "Keep what was written about the frame that is shown."

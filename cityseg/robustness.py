@@ -5,12 +5,11 @@
 # %% auto #0
 __all__ = ['WEATHER', 'STRENGTHS', 'add_weather', 'weather_scores', 'weather_table', 'show_weather']
 
-# %% ../nbs/21_robustness.ipynb #647fa645
+# %% ../nbs/21_robustness.ipynb #8ee22858
 from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 from .core import did_you_mean
@@ -92,7 +91,7 @@ def add_weather(
     spoiled = WEATHER[kind](image.astype(np.float32), strength, rng)
     return spoiled.clip(0, 255).astype(np.uint8)
 
-# %% ../nbs/21_robustness.ipynb #9d593225
+# %% ../nbs/21_robustness.ipynb #2a0ab4bd
 STRENGTHS = dict(light=.25, medium=.5, heavy=.75)
 
 def weather_scores(
@@ -110,8 +109,6 @@ def weather_scores(
         raise ValueError('no frame has a ground truth; take train or val')
     scores = {}
     for kind in kinds:
-        if kind not in WEATHER:
-            raise ValueError(did_you_mean(kind, WEATHER, 'weather'))
         for strength in [0.] if kind == 'clear' else strengths:
             scores[kind, strength] = Confusion()
     for number, frame in enumerate(tqdm(frames, desc='weather', disable=None)):
@@ -121,16 +118,13 @@ def weather_scores(
             confusion.update(pred, label)
     return scores
 
-# %% ../nbs/21_robustness.ipynb #fc89aeca
+# %% ../nbs/21_robustness.ipynb #dd958520
 def _conditions(scores):
     "Kinds other than clear; {strength: its name}; the mean IoU when it is clear, or None."
-    bad = [condition for condition in scores if condition[0] != 'clear']
-    kinds = list(dict.fromkeys(kind for kind, _ in bad))
-    by_strength = sorted(bad, key=lambda condition: condition[1])
-    strengths = {strength: f'{strength:g}' for _, strength in by_strength}
-    for name, strength in STRENGTHS.items():
-        if strength in strengths:
-            strengths[strength] = name
+    names = {strength: name for name, strength in STRENGTHS.items()}
+    kinds = list(dict.fromkeys(kind for kind, _ in scores if kind != 'clear'))
+    strengths = sorted({strength for kind, strength in scores if kind != 'clear'})
+    strengths = {strength: names.get(strength, f'{strength:g}') for strength in strengths}
     clear = scores['clear', 0.].miou if ('clear', 0.) in scores else None
     return kinds, strengths, clear
 
@@ -151,15 +145,13 @@ def weather_table(
         lines.append(line)
     return '\n'.join(lines)
 
-# %% ../nbs/21_robustness.ipynb #b129c50f
+# %% ../nbs/21_robustness.ipynb #bfb8028d
 def show_weather(
-    scores: dict,           # of `weather_scores`
-    ax: Axes | None = None  # axes to draw in; None: a new figure
+    scores: dict  # of `weather_scores`
 ) -> Figure:
     "Mean IoU in each weather as bars, darker the heavier it is, and a line for clear weather."
     kinds, strengths, clear = _conditions(scores)
-    if ax is None:
-        ax = figure(None, 3.4, 9).subplots()
+    ax = figure(3.4, 9).subplots()
     plain_axes(ax, 'mean IoU by weather')
     n = len(strengths)
     shades = colormaps['Blues'](np.linspace(.35, .9, n))

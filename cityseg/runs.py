@@ -262,7 +262,7 @@ def _draw_use(fig, place, rows):
         ax.set_ylim(0, 1.15*max(y for _, y in points) or 1)
         ax.spines[['top', 'right']].set_visible(False)
 
-# %% ../nbs/14_runs.ipynb #471c63fd
+# %% ../nbs/14_runs.ipynb #8c1b103f
 def show_run(
     out: Path  # run folder
 ) -> plt.Figure:
@@ -271,7 +271,7 @@ def show_run(
     fig = plt.figure(figsize=(11, 6.6), layout='constrained')
     plt.close(fig)   # pyplot would show it once more
     grid = fig.add_gridspec(2, 3, height_ratios=(4, 5))
-    show_history(rows, ax=fig.add_subplot(grid[0, :]))
+    show_history(rows, fig.add_subfigure(grid[0, :]))
     _draw_classes(fig.add_subplot(grid[1, :2]), validations(out))
     _draw_use(fig, grid[1, 2], rows)
     return fig

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['VIEWS', 'Film', 'folder_frames', 'spread', 'Shot', 'SmoothPredictor', 'timelapse']
 
-# %% ../nbs/22_video.ipynb #554734f7
+# %% ../nbs/22_video.ipynb #a4d84403
 import math
 import os
 import re
@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 from .core import atomic_write, check_regular_file, did_you_mean, prefetch, printable
 from .frame import FRAME_NAME, Frame, find_predictions, read_prediction
 from .labels import CLASS_NAMES, N_CLASSES
-from .robustness import WEATHER, add_weather
+from .robustness import add_weather
 from .visualization import (
     classes_present, colors_of, data_uri, letters, overlay, same_size, shrink, side_by_side)
 
@@ -144,13 +144,7 @@ def _write_gif(pictures, path, fps, palette):
     milliseconds = (10*np.diff(ends)).astype(int).tolist()      # a gif counts in hundredths of a second
     images[0].save(path, save_all=True, append_images=images[1:], duration=milliseconds, loop=0)
 
-# %% ../nbs/22_video.ipynb #dfb2292d
-def _film_path(out):
-    "The path of a film, .mp4. Raises ValueError for another kind of file."
-    if Path(out).suffix.lower() not in ('', '.mp4', '.gif'):
-        raise ValueError(f'{out}: a film is written as .mp4, with a .gif beside it')
-    return Path(out).with_suffix('.mp4')
-
+# %% ../nbs/22_video.ipynb #6e3c9d51
 _H264_SIDE = 16384  # pixels; x264 takes no more
 
 def _write_film(pictures, out, total, fps, palette):
@@ -177,7 +171,7 @@ def _write_film(pictures, out, total, fps, palette):
         _write_gif(small, gif, fps, palette)
     return Film(out)
 
-# %% ../nbs/22_video.ipynb #475eefaa
+# %% ../nbs/22_video.ipynb #bd345d23
 def folder_frames(
     pictures: Path | Sequence  # folder of PNG or JPEG files, or paths, or `Frame`s
 ) -> list[Frame]:
@@ -191,18 +185,17 @@ def folder_frames(
         if not pictures:
             raise ValueError(f'{folder} holds no PNG or JPEG files; give the folder right above them')
         pictures.sort(key=_natural_order)
-    frames = []
-    for number, picture in enumerate(pictures):
-        is_frame = isinstance(picture, Frame)
-        frames.append(picture if is_frame else _picture_frame(Path(picture), number))
-    return frames
+    return [_as_frame(picture, number) for number, picture in enumerate(pictures)]
 
 def _natural_order(path):
     "A key to sort by: the numbers in a name count as numbers."
     return [int(part) if part.isdecimal() else part for part in re.split(r'(\d+)', path.name)]
 
-def _picture_frame(path, number):
-    "A picture as a frame, by its Cityscapes name or as frame `number` of its folder."
+def _as_frame(picture, number):
+    "A picture as a frame, by its Cityscapes name or as frame `number` of its folder; a frame as it is."
+    if isinstance(picture, Frame):
+        return picture
+    path = Path(picture)
     check_regular_file(path)
     if match := FRAME_NAME.match(path.name):
         city, sequence, frame = match[0].rsplit('_', 2)
@@ -251,11 +244,11 @@ def _draw(shot, total, about, view, alpha, height, palette):
     strip = _strip(picture.shape[1], left, right, classes_present(pred), palette)
     return np.vstack([picture, strip])
 
-# %% ../nbs/22_video.ipynb #3add95fb
-def _same_scene(frame, other, snippet=30):
+# %% ../nbs/22_video.ipynb #479f270f
+def _same_scene(frame, other):
     "Do two frames show one scene? Cityscapes films in snippets of 30 frames."
     same_sequence = (frame.city, frame.sequence) == (other.city, other.sequence)
-    return same_sequence and abs(frame.frame - other.frame) <= snippet
+    return same_sequence and abs(frame.frame - other.frame) <= 30
 
 class SmoothPredictor:
     "Predicts from class probabilities with a memory, frame after frame."
@@ -268,37 +261,28 @@ class SmoothPredictor:
         self.predict = predict
         self.smooth = smooth
         self.height = height
-        self.memory = None
-        self.frame = None   # the last one
+        self.frame = None    # the last one
+        self.memory = None   # its probabilities, float32 [19,h,w], of the film's size
 
     def __call__(self, shot: Shot) -> Shot:
         "The shot with its prediction, of the film's size."
-        now = self.probabilities(shot.image)
+        planes = self.predict.probabilities(shot.image)
+        planes = np.asarray(planes.cpu() if hasattr(planes, 'cpu') else planes, np.float32)
+        h, w = shrink(shot.image, self.height).shape[:2]
+        now = np.stack([cv2.resize(plane, (w, h), interpolation=cv2.INTER_AREA) for plane in planes])
         if self.frame and _same_scene(self.frame, shot.frame):
             now = self.smooth*self.memory + (1 - self.smooth)*now
         self.memory = now
         self.frame = shot.frame
         return shot._replace(pred=now.argmax(0).astype(np.uint8))
 
-    def probabilities(self, image: np.ndarray) -> np.ndarray:
-        "Class probabilities, float32 [19,h,w], of the film's size."
-        planes = self.predict.probabilities(image)
-        planes = np.asarray(planes.cpu() if hasattr(planes, 'cpu') else planes, np.float32)
-        h, w = shrink(image, self.height).shape[:2]
-        small = [cv2.resize(plane, (w, h), interpolation=cv2.INTER_AREA) for plane in planes]
-        return np.stack(small)
-
-# %% ../nbs/22_video.ipynb #491761fa
-def _check_options(frames, predictions, fps, view, weather, smooth):
+# %% ../nbs/22_video.ipynb #c8df4520
+def _check_options(predictions, fps, view, weather, smooth):
     "Raises ValueError for what can't be filmed."
-    if not frames:
-        raise ValueError('no frames to film')
     if not .01 <= fps <= 1000:
         raise ValueError(f'fps is {fps}; from 0.01 (a picture stays for 100 seconds) to 1000')
     if view not in VIEWS:
         raise ValueError(did_you_mean(view, VIEWS, 'view'))
-    if weather not in WEATHER:
-        raise ValueError(did_you_mean(weather, WEATHER, 'weather'))
     if not 0 <= smooth < 1:
         raise ValueError(f'smooth is {smooth}; it goes from 0 (no memory) to below 1')
     if not callable(predictions) and (weather != 'clear' or smooth):
@@ -308,19 +292,19 @@ def _check_options(frames, predictions, fps, view, weather, smooth):
                          'this model gives classes only (a Predictor has both)')
 
 def _check_frames(frames, predictions):
-    "Raises ValueError where a prediction is missing, or a frame is of another size than the first."
-    if not callable(predictions):
-        missing = [frame.name for frame in frames if frame.name not in predictions]
-        if missing:
-            how_many = f'{len(missing)} of {len(frames)} frames'
-            raise ValueError(f'no prediction for {how_many}, first {missing[0]}')
+    "Raises ValueError for no frame, one without prediction, or of another size than the first."
+    if not frames:
+        raise ValueError('no frames to film')
+    missing = [] if callable(predictions) else [f.name for f in frames if f.name not in predictions]
+    if missing:
+        raise ValueError(f'no prediction for {len(missing)} of {len(frames)} frames, first {missing[0]}')
     h, w = frames[0].size
     for frame in frames:
         if frame.size != (h, w):
             there = '{}x{}'.format(*frame.size)
             raise ValueError(f'sizes differ: film {h}x{w}, {frame.name} {there} (height x width)')
 
-# %% ../nbs/22_video.ipynb #250f5c77
+# %% ../nbs/22_video.ipynb #455ad66d
 def timelapse(
     frames: Path | Sequence,   # folder of pictures, or `Frame`s or paths; all of one size
     predictions: Path | dict | Callable,  # folder or zip of labelId PNGs, {name: Path}, or a function
@@ -337,12 +321,12 @@ def timelapse(
     palette: str = 'official'  # 'official', or 'safe' for the colour-blind
 ) -> Film:  # path of the mp4
     "Film a city with the predictions over it. Raises ValueError for what can't be filmed."
-    out = _film_path(out)
-    frames = folder_frames(frames)
+    if Path(out).suffix.lower() not in ('', '.mp4', '.gif'):
+        raise ValueError(f'{out}: a film is written as .mp4, with a .gif beside it')
     if isinstance(predictions, (str, Path)):
         predictions = find_predictions(predictions)
-    _check_options(frames, predictions, fps, view, weather, smooth)
-    frames = spread(frames, count)
+    _check_options(predictions, fps, view, weather, smooth)
+    frames = spread(folder_frames(frames), count)
     _check_frames(frames, predictions)
     shots = prefetch(partial(_read_shot, weather=weather, strength=strength), enumerate(frames), 2)
     if smooth:
@@ -353,4 +337,4 @@ def timelapse(
     draw = partial(_draw, total=len(frames), about=about, view=view, alpha=alpha, height=height,
                    palette=palette)
     pictures = prefetch(draw, prefetch(predict, shots), 2)
-    return _write_film(pictures, out, len(frames), fps, palette)
+    return _write_film(pictures, Path(out).with_suffix('.mp4'), len(frames), fps, palette)

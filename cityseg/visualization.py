@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['PALETTES', 'shrink', 'colors_of', 'colorize', 'same_size', 'overlay', 'error_map', 'side_by_side', 'jpeg', 'data_uri',
            'letters', 'classes_present', 'legend', 'plain_text', 'figure', 'plain_axes', 'show_images', 'show_frame',
-           'show_batch', 'show_prediction', 'show_iou', 'show_frequencies', 'show_confusion', 'show_history']
+           'show_batch', 'show_prediction', 'show_iou', 'show_history']
 
-# %% ../nbs/12_visualization.ipynb #f080ce35
+# %% ../nbs/12_visualization.ipynb #58440bff
 import base64
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import zip_longest
 import cv2
 import numpy as np
@@ -58,15 +58,14 @@ def colors_of(
         raise ValueError(did_you_mean(palette, PALETTES, 'palette'))
     return PALETTES[palette]
 
-# %% ../nbs/12_visualization.ipynb #3c0688a7
+# %% ../nbs/12_visualization.ipynb #ed59ef2b
 def colorize(
     train_ids: np.ndarray,     # trainIds, uint8 [H,W]: 0..18, 255 void
     palette: str = 'official'  # one of `PALETTES`
 ) -> np.ndarray:  # RGB uint8 [H,W,3]
     "trainIds in their colours, void in dark diagonal stripes. Raises ValueError for other arrays."
     if train_ids.dtype != np.uint8 or train_ids.ndim != 2:
-        found = f'{train_ids.dtype} {list(train_ids.shape)}'
-        raise ValueError(f'trainIds should be uint8 [H,W], got {found}')
+        raise ValueError(f'trainIds should be uint8 [H,W], got {train_ids.dtype} {list(train_ids.shape)}')
     out = colors_of(palette)[train_ids]
     void = np.nonzero(train_ids >= N_CLASSES)
     stripe_width = max(3, len(out)//96)      # wider on larger pictures
@@ -106,19 +105,16 @@ def overlay(
     blend = cv2.addWeighted(image, 1 - alpha, colors, alpha, 0)
     return np.where(border[..., None], colors, blend)
 
-# %% ../nbs/12_visualization.ipynb #b6b62ef5
+# %% ../nbs/12_visualization.ipynb #5cfe956a
 def error_map(
-    pred: np.ndarray,                 # predicted trainIds, uint8 [H,W]
-    label: np.ndarray,                # ground truth trainIds, uint8 [H,W], 255 void
-    image: np.ndarray | None = None,  # RGB uint8 [H,W,3] to fade where all is right; None: grey
-    palette: str = 'official'         # one of `PALETTES`
+    pred: np.ndarray,          # predicted trainIds, uint8 [H,W]
+    label: np.ndarray,         # ground truth trainIds, uint8 [H,W], 255 void
+    image: np.ndarray,         # RGB uint8 [H,W,3], to fade where all is right
+    palette: str = 'official'  # one of `PALETTES`
 ) -> np.ndarray:  # RGB uint8 [H,W,3]
     "Wrong pixels in the colour of the predicted class, right ones faded, void striped."
     same_size(pred=pred, label=label, image=image)
-    if image is None:
-        faded = np.full_like(pred, 232)
-    else:
-        faded = 170 + cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)//3
+    faded = 170 + cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)//3
     void = label == VOID
     right = (pred == label) & ~void
     colors = colorize(np.where(void, label, pred), palette)
@@ -164,14 +160,12 @@ def letters(
     "The font that comes with matplotlib, for Pillow."
     return ImageFont.truetype(findfont('DejaVu Sans:bold' if bold else 'DejaVu Sans'), size)
 
-# %% ../nbs/12_visualization.ipynb #44761182
+# %% ../nbs/12_visualization.ipynb #fee19364
 def classes_present(
     *train_ids: np.ndarray  # any number of trainIds, uint8 [H,W]
 ) -> list[int]:  # trainIds in the table's order, 255 (void) last
     "The classes that occur in any of the label maps."
-    counts = np.zeros(256, int)
-    for ids in train_ids:
-        counts += np.bincount(ids.ravel(), minlength=256)
+    counts = sum(np.bincount(ids.ravel(), minlength=256) for ids in train_ids)
     return np.flatnonzero(counts).tolist()
 
 def legend(
@@ -185,8 +179,7 @@ def legend(
             color = colors_of(palette)[train_id]/255
             patches.append(Patch(facecolor=color, label=CLASS_NAMES[train_id]))
         else:
-            stripes = dict(facecolor='.06', edgecolor='.4', hatch='//////', lw=0)
-            patches.append(Patch(label='void', **stripes))
+            patches.append(Patch(facecolor='.06', edgecolor='.4', hatch='//////', lw=0, label='void'))
     return patches
 
 # %% ../nbs/12_visualization.ipynb #77881ec3
@@ -197,62 +190,52 @@ def plain_text(
     text = printable(str(text)).replace('$', r'\$')
     return f'\u200b{text}' if text.startswith('_') else text   # a space of no width
 
-# %% ../nbs/12_visualization.ipynb #abef88bf
+# %% ../nbs/12_visualization.ipynb #6f9e6403
 _WIDTH = 11     # inches across a figure
 _QUIET = '.35'  # the grey of what is not the point
 _LEGEND = dict(frameon=False, fontsize=8.5, handlelength=1.1, handleheight=1.1, handletextpad=.5,
                columnspacing=1.3)
 
 def figure(
-    ax: Axes | None,       # axes of `plt.subplots` whose place to take; None: a new figure
     height: float,         # inches
     width: float = _WIDTH  # inches
-) -> Figure | SubFigure:
-    "A figure that pyplot has forgotten, or one in the place of `ax`. Raises ValueError if it has none."
-    if ax is None:
-        fig = plt.figure(figsize=(width, height), layout='constrained')
-        plt.close(fig)
-        return fig
-    if ax.get_subplotspec() is None:
-        raise ValueError('ax should be one of plt.subplots: its place is to be divided')
-    ax.set_axis_off()
-    return ax.figure.add_subfigure(ax.get_subplotspec())
+) -> Figure:
+    "A figure that pyplot has forgotten."
+    fig = plt.figure(figsize=(width, height), layout='constrained')
+    plt.close(fig)
+    return fig
 
 def plain_axes(
     ax: Axes,         # to be changed
     title: str,       # above them
     size: float = 10  # of the title, points
-) -> Axes:  # the same
-    "Axes without clutter."
+):
+    "Take the clutter from axes."
     ax.set_title(plain_text(title), size=size, loc='left', color=_QUIET)
     ax.spines[['top', 'right']].set_visible(False)
     ax.tick_params(length=0, labelsize=9)
-    return ax
 
-# %% ../nbs/12_visualization.ipynb #a41ee798
+# %% ../nbs/12_visualization.ipynb #62ea6e45
 def _legend_below(fig, handles):
-    "A legend below the panels, in as many columns as there is room for."
-    if not handles:
-        return
-    room = max(1, round(.9*fig.bbox.width/fig.dpi))      # about an inch for a name
-    rows = math.ceil(len(handles)/room)
-    ncols = math.ceil(len(handles)/rows)
-    fig.legend(handles=handles, loc='outside lower center', ncols=ncols, **_LEGEND)
+    "A legend below the panels, of at most ten names in a row."
+    if handles:
+        rows = math.ceil(len(handles)/10)
+        ncols = math.ceil(len(handles)/rows)
+        fig.legend(handles=handles, loc='outside lower center', ncols=ncols, **_LEGEND)
 
 def _fit(array, ncols):
     "Shrink to what a panel shows at 110 dots an inch when `ncols` of them share a figure's width."
     h, w = array.shape[:2]
     return shrink(array, max(1, round(110*_WIDTH/ncols*h/w)))
 
-# %% ../nbs/12_visualization.ipynb #ca55e354
+# %% ../nbs/12_visualization.ipynb #49d037e0
 def show_images(
     images: Sequence,                 # RGB uint8 [H,W,3], or trainIds uint8 [H,W] to be colorized
     titles: Sequence[str] = (),       # one for each image
     ncols: int = 2,                   # at most so many in a row
     title: str = '',                  # of the whole
     classes: Sequence | None = None,  # trainIds uint8 [H,W] for the legend; None: the 2-D images
-    palette: str = 'official',        # one of `PALETTES`
-    ax: Axes | None = None            # axes of `plt.subplots` to draw in; None: a new figure
+    palette: str = 'official'         # one of `PALETTES`
 ) -> Figure:
     "A grid of pictures with a legend. Raises ValueError if there are none."
     images = [np.asarray(image) for image in images]
@@ -266,10 +249,10 @@ def show_images(
     h, w = images[0].shape[:2]
     panel_height = min(_WIDTH, _WIDTH/ncols*h/w) + .25*bool(titles)
     height = nrows*panel_height + .32*bool(title) + .24*math.ceil(len(patches)/10)
-    fig = figure(ax, height)
+    fig = figure(height)
     if title:
         fig.suptitle(plain_text(title), size=11, x=.005, ha='left')
-    title_size = min(10, 3.8*fig.bbox.width/fig.dpi/ncols)      # smaller on a small panel
+    title_size = min(10, 3.8*_WIDTH/ncols)      # smaller on a small panel
     panels = fig.subplots(nrows, ncols, squeeze=False).ravel()
     for panel, image, name in zip_longest(panels, images, titles):
         panel.set_axis_off()
@@ -278,48 +261,45 @@ def show_images(
             panel.imshow(colorize(image, palette) if image.ndim == 2 else image)
             plain_axes(panel, name or '', title_size)
     _legend_below(fig, patches)
-    return ax.figure if ax else fig
+    return fig
 
-# %% ../nbs/12_visualization.ipynb #3391e568
+# %% ../nbs/12_visualization.ipynb #a2c27c72
 def show_frame(
-    image: np.ndarray,          # RGB uint8 [H,W,3]
-    label: np.ndarray,          # trainIds, uint8 [H,W]
-    title: str = '',            # the frame's name
-    palette: str = 'official',  # one of `PALETTES`
-    ax: Axes | None = None      # axes to draw in; None: a new figure
+    image: np.ndarray,         # RGB uint8 [H,W,3]
+    label: np.ndarray,         # trainIds, uint8 [H,W]
+    title: str = '',           # the frame's name
+    palette: str = 'official'  # one of `PALETTES`
 ) -> Figure:
     "A photo beside its overlay."
     same_size(image=image, label=label)
     image = _fit(image, 2)
     painted = overlay(image, _fit(label, 2), palette=palette)
-    return show_images([image, painted], title=title, classes=[label], palette=palette, ax=ax)
+    return show_images([image, painted], title=title, classes=[label], palette=palette)
 
 def show_batch(
-    images: Sequence,           # RGB uint8 [B,H,W,3]: an array, a tensor on the CPU or a list
-    labels: Sequence,           # trainIds, uint8 [B,H,W]
-    n: int = 8,                 # at most so many
-    palette: str = 'official',  # one of `PALETTES`
-    ax: Axes | None = None      # axes to draw in; None: a new figure
+    images: Sequence,          # RGB uint8 [B,H,W,3]: an array, a tensor on the CPU or a list
+    labels: Sequence,          # trainIds, uint8 [B,H,W]
+    n: int = 8,                # at most so many
+    palette: str = 'official'  # one of `PALETTES`
 ) -> Figure:
     "The crops of a batch, with their labels over them."
     labels = [_fit(np.asarray(label), 4) for label in labels[:n]]
     painted = []
     for image, label in zip(images, labels):
         painted.append(overlay(_fit(np.asarray(image), 4), label, palette=palette))
-    return show_images(painted, ncols=4, classes=labels, palette=palette, ax=ax)
+    return show_images(painted, ncols=4, classes=labels, palette=palette)
 
-# %% ../nbs/12_visualization.ipynb #366e0a69
+# %% ../nbs/12_visualization.ipynb #049c577c
 def show_prediction(
-    image: np.ndarray,          # RGB uint8 [H,W,3]
-    label: np.ndarray | None,   # ground truth trainIds, uint8 [H,W]; None or all void: not shown
-    pred: np.ndarray,           # predicted trainIds, uint8 [H,W]
-    title: str = '',            # the frame's name
-    palette: str = 'official',  # one of `PALETTES`
-    ax: Axes | None = None      # axes to draw in; None: a new figure
+    image: np.ndarray,         # RGB uint8 [H,W,3]
+    label: np.ndarray | None,  # ground truth trainIds, uint8 [H,W]; None or all void: not shown
+    pred: np.ndarray,          # predicted trainIds, uint8 [H,W]
+    title: str = '',           # the frame's name
+    palette: str = 'official'  # one of `PALETTES`
 ) -> Figure:
     "Image, ground truth, prediction with its mean IoU, and errors with their share."
     if label is None or (label == VOID).all():
-        return show_frame(image, pred, title, palette, ax)
+        return show_frame(image, pred, title, palette)
     same_size(image=image, label=label, pred=pred)
     confusion = Confusion().update(pred, label)
     prediction = f'prediction: mean IoU {confusion.miou:.3f}'
@@ -327,14 +307,13 @@ def show_prediction(
     panels = [_fit(array, 2) for array in (image, label, pred)]
     panels.append(error_map(panels[2], panels[1], panels[0], palette))
     titles = ['image', 'ground truth', prediction, errors]
-    return show_images(panels, titles, title=title, palette=palette, ax=ax)
+    return show_images(panels, titles, title=title, palette=palette)
 
-# %% ../nbs/12_visualization.ipynb #e14fe223
+# %% ../nbs/12_visualization.ipynb #9cb8b91b
 def show_iou(
     iou: Sequence | dict,         # IoU per class, float [19], NaN where absent; or {run: iou}
     title: str = 'IoU by class',  # above the bars
-    palette: str = 'official',    # one of `PALETTES`
-    ax: Axes | None = None        # axes to draw in; None: a new figure
+    palette: str = 'official'     # one of `PALETTES`
 ) -> Figure:
     "IoU per class as bars, best first, with each run's mean."
     runs = iou if isinstance(iou, dict) else {'': iou}
@@ -343,8 +322,7 @@ def show_iou(
     order = np.argsort(-np.nan_to_num(values, nan=-1).mean(0), kind='stable')
     colors = colors_of(palette)[order]/255
     n = len(runs)
-    if ax is None:
-        ax = figure(None, 1.2 + N_CLASSES*(.18 + .1*n), 8).subplots()
+    ax = figure(1.2 + N_CLASSES*(.18 + .1*n), 8).subplots()
     plain_axes(ax, title if n > 1 else f'{title}, {names[0]}'.replace('  ', ', '))
     for r, (name, row) in enumerate(zip(names, values[:, order])):
         opacity = 1 - .65*r/max(1, n - 1)
@@ -360,102 +338,25 @@ def show_iou(
         ax.legend(loc='lower right', **_LEGEND)
     return ax.figure
 
-# %% ../nbs/12_visualization.ipynb #4dc83294
-def _class_shares(labels):
-    "Share of each class and of void, float64 [20], in label maps."
-    counts = sum(np.bincount(label.ravel(), minlength=256) for label in labels)
-    counts = np.append(counts[:N_CLASSES], counts[N_CLASSES:].sum())
-    return counts/max(1, counts.sum())
-
-def show_frequencies(
-    labels: Iterable | dict,    # of trainIds uint8 [H,W]; or {split: such}
-    palette: str = 'official',  # one of `PALETTES`
-    ax: Axes | None = None      # axes to draw in; None: a new figure
-) -> Figure:
-    "How many of the pixels are of each class, the most frequent first, and of void."
-    splits = labels if isinstance(labels, dict) else {'': labels}
-    shares = np.array([_class_shares(split) for split in splits.values()])    # [splits, 20]
-    order = np.append(np.argsort(-shares[0, :N_CLASSES], kind='stable'), N_CLASSES)
-    shares = shares[:, order]
-    colors = np.vstack([colors_of(palette)[:N_CLASSES], [[44]*3]])[order]/255
-    y = np.arange(N_CLASSES + 1)
-    if ax is None:
-        ax = figure(None, 4.8, 8).subplots()
-    plain_axes(ax, 'share of the pixels')
-    dot = dict(s=56, edgecolors='.4', linewidths=.6, zorder=3)
-    beside = dict(transform=ax.get_yaxis_transform(), va='center', size=8, color=_QUIET)
-    for marker, name, share in zip('oD^sv', splits, shares):
-        ax.scatter(np.where(share > 0, share, np.nan), y, c=colors, marker=marker, **dot)
-        ax.scatter([], [], c='.7', marker=marker, label=plain_text(name), **dot)   # what the legend shows
-    for row, of_class in zip(y, shares.T):
-        text = '   '.join(f'{share:.2%}' if share else 'none' for share in of_class)
-        ax.text(1.02, row, text, **beside)
-    names = [*CLASS_NAMES, 'void']
-    ax.set_yticks(y, [names[c] for c in order])
-    ax.set(xscale='log', ylim=(N_CLASSES + .6, -.6), axisbelow=True)
-    ax.xaxis.set_major_formatter(lambda x, _: f'{100*x:g}%')
-    ax.grid(axis='both', color='.92')
-    if len(splits) > 1:
-        ax.legend(loc='upper left', **_LEGEND)
-    return ax.figure
-
-# %% ../nbs/12_visualization.ipynb #a4134ad7
-def show_confusion(
-    matrix: np.ndarray,         # pixels, int [19,19]: rows = ground truth, columns = prediction
-    palette: str = 'official',  # one of `PALETTES`
-    ax: Axes | None = None      # axes to draw in; None: a new figure
-) -> Figure:
-    "Confusion matrix, each row in percent of its sum; rows of classes that never occur stay grey."
-    matrix = np.asarray(matrix, float)
-    totals = matrix.sum(1, keepdims=True)
-    percent = 100*matrix/np.where(totals > 0, totals, np.nan)
-    if ax is None:
-        ax = figure(None, 7.8, 8.4).subplots()
-    plain_axes(ax, 'what each class is predicted as, in %')
-    ax.imshow(percent**.5, cmap='Blues', vmin=0, vmax=10)
-    centered = dict(ha='center', va='center', fontsize=7.5)
-    for (row, column), value in np.ndenumerate(percent):
-        if value >= .5:
-            ax.text(column, row, f'{value:.0f}', color='w' if value > 35 else '.2', **centered)
-    classes = np.arange(N_CLASSES)
-    swatch = dict(c=colors_of(palette)[classes]/255, marker='s', s=42, clip_on=False)
-    ax.scatter(np.full(N_CLASSES, -.85), classes, **swatch)
-    ax.scatter(classes, np.full(N_CLASSES, N_CLASSES - .15), **swatch)
-    ax.set_xticks(classes, CLASS_NAMES, rotation=90)
-    ax.set_yticks(classes, CLASS_NAMES)
-    ax.set(xlim=(-.5, N_CLASSES - .5), ylim=(N_CLASSES - .5, -.5), facecolor='.95')
-    ax.set(xlabel='prediction', ylabel='ground truth')
-    ax.tick_params(pad=14)
-    ax.spines[:].set_visible(False)
-    return ax.figure
-
-# %% ../nbs/12_visualization.ipynb #1ffe293f
-def _draw_curve(ax, rows, key, color, label):
-    "One value of a history over the iterations; the best mean IoU gets a ring."
-    points = [(row['iteration'], row[key]) for row in rows if row.get(key) is not None]
-    x, y = np.reshape(points, (-1, 2)).T
-    line, = ax.plot(x, y, color, label=label, lw=1.4, ms=3.5)
-    if key == 'miou' or len(points) == 1:      # no line goes through one point
-        line.set_marker('o')
-    if key == 'miou' and points:
-        best = np.argmax(y)
-        line.set_label(f'{label}  best {y[best]:.3f}'.strip())
-        ax.plot(x[best], y[best], 'o', ms=9, mfc='none', mec=color)
-
+# %% ../nbs/12_visualization.ipynb #ce9693cf
 def show_history(
-    rows: Sequence | dict,  # dicts with iteration, loss, learning_rate, miou, as far as known; or {run: rows}
-    ax: Axes | None = None  # axes of `plt.subplots` to draw in; None: a new figure
-) -> Figure:
+    rows: Sequence[dict],  # with iteration, loss, learning_rate, miou, as far as known
+    fig: Figure | SubFigure | None = None  # to draw in; None: a new one
+) -> Figure | SubFigure:
     "Loss, learning rate and mean IoU over the iterations, the best mean IoU marked."
-    runs = rows if isinstance(rows, dict) else {'': rows}
-    fig = figure(ax, 3)
-    panels = fig.subplots(1, 3)
+    fig = fig or figure(3)
     curves = dict(loss='loss', learning_rate='learning rate', miou='mean IoU')
-    for panel, (key, name) in zip(panels, curves.items()):
-        plain_axes(panel, name)
-        panel.set(xlabel='iteration', ymargin=.12)
-        for number, (run, its_rows) in enumerate(runs.items()):
-            _draw_curve(panel, its_rows, key, f'C{number}', plain_text(run))
-    lines = panels[-1].get_legend_handles_labels()[0]
-    _legend_below(fig, [line for line in lines if line.get_label()])
-    return ax.figure if ax else fig
+    for ax, (key, name) in zip(fig.subplots(1, 3), curves.items()):
+        plain_axes(ax, name)
+        ax.set(xlabel='iteration', ymargin=.12)
+        points = [(row['iteration'], row[key]) for row in rows if row.get(key) is not None]
+        x, y = np.reshape(points, (-1, 2)).T
+        line, = ax.plot(x, y, lw=1.4, ms=3.5)
+        if key == 'miou' or len(points) == 1:      # no line goes through one point
+            line.set_marker('o')
+        if key == 'miou' and points:
+            best = np.argmax(y)
+            line.set_label(f'best {y[best]:.3f}')
+            ax.plot(x[best], y[best], 'o', ms=9, mfc='none', mec='C0')
+            _legend_below(fig, [line])
+    return fig
