@@ -22,13 +22,7 @@ from .core import (
     DataError, Remark, abbreviate, atomic_write, check_out_files, check_out_folder, check_regular_file,
     did_you_mean, printable)
 
-# %% ../nbs/27_verbs.ipynb #6c77bfdf
-def _check_exists(*paths):
-    "Raises `DataError` for a path where nothing is."
-    for path in paths:
-        if not path.exists():
-            raise DataError(path, 'does not exist', 'look for a slip in its name')
-
+# %% ../nbs/27_verbs.ipynb #113e6a41
 def _model_folder(name):
     "The run or best/ folder that a model's name means; a file in it means the same."
     path = Path(name)
@@ -49,6 +43,13 @@ def check_model(
         return
     what = 'holds no trained model' if path.exists() else 'does not exist'
     raise DataError(path, what, 'name a run that was validated once, its best/ folder, or a model on a hub')
+
+def _predictor(name, **options):
+    "A model as a `Predictor`; with options of that."
+    check_model(name)
+    from cityseg.inference import Predictor
+    from cityseg.model import load_model
+    return Predictor(load_model(name), **options)
 
 def _splits(root):
     "The splits of which a data set or a store holds images. Raises `DataError` where there is neither."
@@ -159,7 +160,7 @@ def train_options(
         lines.append(fill(text, 96, initial_indent=f'  {known:10}  ', subsequent_indent=' '*14))
     return dict(default=start, description='\n'.join(lines))
 
-# %% ../nbs/27_verbs.ipynb #a2e88520
+# %% ../nbs/27_verbs.ipynb #3fb84a76
 @dataclass
 class Predict:
     """Predict a split: labelId PNGs as the benchmark wants them, on all GPUs.
@@ -177,20 +178,17 @@ class Predict:
     amp: Literal['auto', 'fp16', 'bf16', 'no'] = 'auto'  # mixed precision
 
     def __call__(self):
-        check_model(self.model)
         check_out_folder(self.out)
         from cityseg.data import frames
         listed = frames(self.root, self.split, labels=False)
-        from cityseg.inference import Predictor
-        from cityseg.model import load_model
+        predict = _predictor(self.model, amp=self.amp, window=self.window, scales=self.scales,
+                             flip=self.flip, stride=self.stride, batch=self.batch)
         from cityseg.submission import write_predictions
-        predict = Predictor(load_model(self.model), amp=self.amp, window=self.window, scales=self.scales,
-                            flip=self.flip, stride=self.stride, batch=self.batch)
         written = write_predictions(predict, listed, self.out)
         of_all = f' (this process; {len(listed)} in all)' if len(written) < len(listed) else ''
         _show(f'{len(written)} predictions in {self.out}{of_all}')
 
-# %% ../nbs/27_verbs.ipynb #9dcecac9
+# %% ../nbs/27_verbs.ipynb #827d489a
 @dataclass
 class Evaluate:
     "Score predictions exactly as the official evaluator does."
@@ -203,11 +201,12 @@ class Evaluate:
 
     def __call__(self):
         check_out_files(self.json, self.frames, inputs=[self.predictions])
-        _check_exists(self.root)
+        from cityseg.data import frames
         from cityseg.frame import find_predictions
         predictions = find_predictions(self.predictions)
+        listed = frames(self.root, self.split, images=False)
         from cityseg.metrics import evaluate
-        scores = evaluate(predictions, self.root, self.split, workers=self.workers)
+        scores = evaluate(predictions, listed, workers=self.workers)
         try:
             if self.json:
                 scores.write_json(self.json)
@@ -238,22 +237,14 @@ class Submit:
         faults = check_submission(self.check or self.zip, expected)
         return _report(faults, 'the server would take it', short=True)
 
-# %% ../nbs/27_verbs.ipynb #c4112091
-def _predictor(name):
-    "A model as a `Predictor`, and what to call it."
-    check_model(name)
-    from cityseg.inference import Predictor
-    from cityseg.model import load_model
-    path = _model_folder(name).absolute()
-    return Predictor(load_model(name)), path.parent.name if path.name == 'best' else path.name
-
+# %% ../nbs/27_verbs.ipynb #e74ce7e2
 def _predictions_or_model(name):
-    "Predictions by frame name, or a model as a `Predictor`; and what to call it."
-    path = Path(name)
-    if not path.exists() or _holds_model(name) or (_model_folder(name)/'run.json').exists():
+    "Predictions by frame name, or a model as a `Predictor`."
+    is_run = (_model_folder(name)/'run.json').exists()
+    if is_run or _holds_model(name) or not Path(name).exists():
         return _predictor(name)
     from cityseg.frame import find_predictions
-    return find_predictions(path), ''
+    return find_predictions(name)
 
 # %% ../nbs/27_verbs.ipynb #1d21ecb7
 def _footage(root, split, city, sequence):
@@ -275,7 +266,7 @@ def _footage(root, split, city, sequence):
         raise ValueError(did_you_mean(city, cities, f'city of {split}'))
     return [frame for frame in listed if frame.city == (city or cities[0])]
 
-# %% ../nbs/27_verbs.ipynb #70b91362
+# %% ../nbs/27_verbs.ipynb #51a3293a
 @dataclass
 class Timelapse:
     "Film a city with the predictions overlaid: an mp4 that browsers play, and a gif."
@@ -300,14 +291,17 @@ class Timelapse:
         check_regular_file(self.out)
         check_out_files(self.out.with_suffix('.mp4'), self.out.with_suffix('.gif'))
         shown = _footage(self.root, self.split, self.city, self.sequence)
-        predictions, name = _predictions_or_model(self.source)
+        predictions = _predictions_or_model(self.source)
+        folder = _model_folder(self.source).absolute()
+        run = folder.parent if folder.name == 'best' else folder
+        name = run.name if callable(predictions) else ''
         from cityseg.video import timelapse
         film = timelapse(shown, predictions, self.out, model=name, fps=self.fps, height=self.height,
                          view=self.view, weather=self.weather, strength=self.strength, count=self.count,
                          smooth=self.smooth, palette=self.palette)
         _show(film)
 
-# %% ../nbs/27_verbs.ipynb #7a7212b4
+# %% ../nbs/27_verbs.ipynb #e292f872
 @dataclass
 class Weather:
     "How well does a model hold in rain, snow, fog and at night? A table and a plot."
@@ -321,10 +315,9 @@ class Weather:
     def __call__(self):
         plot = self.out/'weather.png'
         check_out_files(plot)
-        check_model(self.model)
         from cityseg.data import frames
         labelled = frames(self.root, self.split)
-        predict, _ = _predictor(self.model)
+        predict = _predictor(self.model)
         from cityseg.robustness import show_weather, weather_scores, weather_table
         from cityseg.video import spread
         scores = weather_scores(predict, spread(labelled, self.count), strengths=self.strengths)
@@ -335,7 +328,7 @@ class Weather:
             _show(weather_table(scores))
         _show(plot)
 
-# %% ../nbs/27_verbs.ipynb #80f2624b
+# %% ../nbs/27_verbs.ipynb #5653cf09
 @dataclass
 class Inspect:
     "Write the mask inspector as one HTML file that needs no kernel and no network."
@@ -351,13 +344,13 @@ class Inspect:
         check_out_files(self.out, inputs=[self.predictions, self.other, self.notes])
         from cityseg.data import frames
         listed = frames(self.root, self.split, labels=self.split != 'test')
-        predictions, _ = _predictions_or_model(self.predictions)
-        other, _ = _predictions_or_model(self.other) if self.other else (None, '')
+        predictions = _predictions_or_model(self.predictions)
+        other = _predictions_or_model(self.other) if self.other else None
         size = self.height, 2*self.height
         from cityseg.inspector import inspect_html
         _show(inspect_html(listed, predictions, self.out, size, other, notes=self.notes))
 
-# %% ../nbs/27_verbs.ipynb #9b047050
+# %% ../nbs/27_verbs.ipynb #72c4e04c
 @dataclass
 class Compare:
     "Runs side by side: in what they differ, and the IoU of each class at their best."
@@ -368,14 +361,16 @@ class Compare:
         if self.plot.suffix.lower() not in ('.png', '.jpg', '.jpeg', '.svg', '.pdf'):
             raise DataError(self.plot, 'is no name of a picture', 'let it end in .png, .jpg, .svg or .pdf')
         check_out_files(self.plot)
-        _check_exists(*self.runs)
+        for run in self.runs:
+            if not run.exists():
+                raise DataError(run, 'does not exist', 'look for a slip in its name')
         from cityseg.runs import compare, show_runs
         _show(compare(self.runs))
         with atomic_write(self.plot) as part:
             show_runs(self.runs).savefig(part, dpi=120)
         _show(self.plot)
 
-# %% ../nbs/27_verbs.ipynb #26c8231c
+# %% ../nbs/27_verbs.ipynb #f0a9ac03
 @dataclass
 class Kernel:
     "Build, check, push and follow the Kaggle kernels in kaggle/."
@@ -400,7 +395,8 @@ class Kernel:
             faults = kernels.check_kernel(kernels.kernel_folder(self.name)) + kernels.check_code()
             return _report(faults, 'ready to push')
         if self.action == 'push':
-            for fault in kernels.check_code(): _show(fault)
+            for fault in kernels.check_code():
+                _show(fault)
             _show(kernels.push_kernel(self.name, self.owner, **options))
         if self.action == 'status' and self.follow:
             state, _ = kernels.follow_kernel(self.name)
