@@ -7,12 +7,12 @@ __all__ = ['Array', 'is_evaluated', 'category_id', 'group_membership', 'evaluate
            'has_iiou', 'count_pairs', 'mean_iou', 'Confusion', 'group_iou', 'count_ids', 'instance_hits', 'Scores',
            'evaluate']
 
-# %% ../nbs/11_metrics.ipynb #bdab5853
+# %% ../nbs/11_metrics.ipynb #5db107ab
 import csv
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 import numpy as np
 import torch
@@ -63,7 +63,7 @@ def mean_iou(
         total += score
     return total / len(valid) if valid else float('nan')
 
-# %% ../nbs/11_metrics.ipynb #f91088cd
+# %% ../nbs/11_metrics.ipynb #58ac4397
 @dataclass(eq=False)
 class Confusion:
     "Pixels by true and predicted class."
@@ -85,6 +85,9 @@ class Confusion:
             raise ValueError(f'{missed} predicted pixels are outside 0..{self.n-1}; {advice}')
         self.counts = self.counts.to(counts.device) + counts
         return self
+
+    def __add__(self, other: 'Confusion') -> 'Confusion':
+        return replace(self, counts=self.counts + other.counts.to(self.counts.device))
 
     @property
     def matrix(self) -> np.ndarray:
