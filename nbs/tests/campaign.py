@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -179,7 +180,8 @@ class Stage:
     "A small city, predictions, a run, a store, a kernel, of which each case gets a copy."
 
     def __init__(self, place: Path):
-        self.place, self.base, self.count = place, place/'base', 0
+        self.place, self.base = place, place/'base'
+        self.count = 0   # copies made
 
     def build(self):
         "Make what is copied."
@@ -291,6 +293,24 @@ def bad_outputs(stage: Stage) -> Iterator[Case]:
         for what, place in bad_places(where).items():
             fits = what == 'a folder' and words[-1] == '--out' and name not in ('timelapse', 'inspect')
             yield Case(f'output {what}', [*words, place], fails=not fits)
+
+
+ODD_VALUES = ['-1', '0', '1e99', 'nan', '-inf', 'x', '', 'None', '9'*30, '1 2 3', '\u2603', '../..', '%s{}']
+
+
+def odd_values(stage: Stage, rng: random.Random, n: int) -> Iterator[Case]:
+    "Cases of flags whose value is of another type, out of range, or nothing at all."
+    from cityseg.config import Run
+    from cityseg.verbs import VERBS
+    for _ in range(n):
+        where = stage.copy()
+        words, results = rng.choice([row for rows in readers(where).values() for row in rows])
+        outputs = 'out', 'json', 'frames', 'zip', 'plot'   # any name will do
+        names = [field.name for field in fields(VERBS[words[0]]) if field.name not in outputs]
+        if words[0] == 'train':
+            names = [*names, *(field.name for field in fields(Run))]
+        flag, value = rng.choice(names).replace('_', '-'), rng.choice(ODD_VALUES)
+        yield Case(f'value {flag}', [*words, f'--{flag}', value], tuple(results))
 
 
 def moved(words: list, old: Path, new: Path) -> list:
@@ -409,7 +429,7 @@ def play(cases: Iterator[Case]) -> Counter:
 
 
 def campaign(seed: int = 0, n: int = 200) -> Counter:
-    "`n` cases of damaged files, all bad outputs, and n/2 bad surroundings; how they ended, counted."
+    "`n` cases of damaged files, all bad outputs, n/2 odd values and bad surroundings; how they ended."
     for room in ('training', 'submission', 'video', 'inspector', 'kernels', 'robustness', 'cli'):
         importlib.import_module(f'cityseg.{room}')   # once, not in each child
     rng = random.Random(seed)
@@ -417,7 +437,8 @@ def campaign(seed: int = 0, n: int = 200) -> Counter:
         stage = Stage(Path(folder))
         if in_a_child(stage.build, 600) != 0:
             raise RuntimeError('the stage could not be built')
-        kinds = damaged_inputs(stage, rng, n), bad_outputs(stage), bad_surroundings(stage, rng, n//2)
+        kinds = [damaged_inputs(stage, rng, n), bad_outputs(stage), odd_values(stage, rng, n//2),
+                 bad_surroundings(stage, rng, n//2)]
         return sum(map(play, kinds), Counter())
 
 
