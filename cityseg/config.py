@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['ARCHITECTURES', 'LOSSES', 'AUGMENTATIONS', 'Share', 'Count', 'RECIPES', 'RECIPE_HELP', 'parse_loss', 'encoder_names',
-           'Range', 'Run', 'recipe', 'differences']
+           'Range', 'Run', 'recipe', 'differences', 'find_model']
 
-# %% ../nbs/02_config.ipynb #8673f25b
+# %% ../nbs/02_config.ipynb #69cc048f
 import reprlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, get_args, get_origin, get_type_hints
 from .core import did_you_mean
 
@@ -289,3 +290,24 @@ def differences(
     "The fields in which two runs differ."
     both = {field.name: (getattr(other, field.name), getattr(run, field.name)) for field in fields(Run)}
     return {name: (there, here) for name, (there, here) in both.items() if there != here}
+
+# %% ../nbs/02_config.ipynb #9290ecf0
+_WHAT_TO_NAME = 'name a run, its best/ folder, or a model on a hub (owner/name)'
+
+def find_model(
+    source: Path | str  # a run folder, its best/ folder, a file in one, or the name of an SMP model on a hub
+) -> Path | None:       # None: it is on a hub
+    "The folder of a trained model. Raises FileNotFoundError, with what to name instead."
+    folder = Path(source)
+    if not folder.exists():
+        if str(source).count('/') == 1 and not folder.parent.is_dir():   # as in owner/model
+            return None
+        raise FileNotFoundError(f'{source} does not exist; {_WHAT_TO_NAME}')
+    if folder.is_file() and folder.suffix != '.zip':   # last.pt, best/model.safetensors
+        folder = folder.parent
+    if (folder/'best').is_dir():
+        folder = folder/'best'
+    if not (folder/'config.json').exists():
+        raise FileNotFoundError(f'no trained model in {folder}: it has no config.json and no best/ '
+                                f'(was the run validated once?); {_WHAT_TO_NAME}')
+    return folder

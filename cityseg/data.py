@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['SPLITS', 'MODES', 'Root', 'find_root', 'frames', 'check']
 
-# %% ../nbs/07_data.ipynb #276eb2d4
+# %% ../nbs/07_data.ipynb #29a07aa7
 import os
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 import numpy as np
@@ -71,14 +71,14 @@ def _kinds(split):
     numbered = [e.path for e in files if _PAIR.match(e.name)][:5]
     return kinds or ({'pairs'} if any(map(is_pair, numbered)) else set())
 
-# %% ../nbs/07_data.ipynb #6ba1c178
+# %% ../nbs/07_data.ipynb #4f83d45a
 @dataclass(frozen=True)
 class Root:
     "Where the parts of a Cityscapes data set lie."
     path: Path      # where the search began
     places: dict    # kind ('images', 'fine', 'coarse', 'sequence') -> split -> the folder of that split
     pairs: bool     # are the images picture pairs, which hold their labels?
-    unused: dict = field(default_factory=dict)   # folder of a split -> the one used in its place, or None
+    unused: dict   # folder of a split -> the one used in its place, or None
 
     def folder(self, kind: str) -> Path | None:
         "The folder above the splits of a kind, such as .../gtFine of 'fine'."
@@ -288,7 +288,7 @@ def frames(
                         'check the data (cityseg check): it lists them all')
     return listed
 
-# %% ../nbs/07_data.ipynb #f8278d54
+# %% ../nbs/07_data.ipynb #779b7826
 def _is_mixed(label_ids):
     "Has a label been resized as if it were a photo, it seems: does an id between lie at many of its edges?"
     edges = between = 0
@@ -314,38 +314,38 @@ def _label_flaw(label_ids):
 def _frame_faults(frame):
     "Faults of the files of one frame."
     faults, size = [], None
-    ids = {}   # path -> labelIds
     try:
         size = frame.image().shape[:2]
     except DataError as error:
         faults.append(error.fault)
-    if isinstance(frame, PairFrame) and not faults and not is_pair(frame.image_path):
-        faults.append(Fault(frame.image_path, 'has no colour mask as its right half', 'move it away'))
-    if isinstance(frame, PairFrame) or not frame.labelled:
+    if isinstance(frame, PairFrame):
+        if size and not is_pair(frame.image_path):
+            faults.append(Fault(frame.image_path, 'has no colour mask as its right half', 'move it away'))
         return faults
-    highest = {frame.label_path: 33}
-    if frame.has_instances:
-        highest[frame.instances_path] = INSTANCES   # which may be the label itself
+    label_ids = {}   # file -> what it says
+    highest = {frame.label_path: 33, frame.instances_path: INSTANCES}   # perhaps one file, or none
+    highest.pop(None, None)
     for path, limit in highest.items():
         try:
-            ids[path] = read_ids(path, size, limit, palette='greys')
+            ids = read_ids(path, size, limit, palette='greys')
         except DataError as error:
             faults.append(error.fault)
-    if frame.instances_path in ids:
-        ids[frame.instances_path] = instances_to_label_ids(ids[frame.instances_path])
-    for path, label_ids in ids.items():
-        if flaw := _label_flaw(label_ids):
+            continue
+        label_ids[path] = instances_to_label_ids(ids) if limit == INSTANCES else ids
+        if flaw := _label_flaw(label_ids[path]):
             faults.append(Fault(path, *flaw))
-    if len(ids) == 2 and not faults:
-        differ = (ids[frame.label_path] != ids[frame.instances_path]).mean()
+    if len(label_ids) == 2 and not faults:
+        differ = np.not_equal(*label_ids.values()).mean()
         if differ:
             what = f'contradicts {frame.label_path.name} at {max(differ, .0001):.2%} of the pixels'
             faults.append(Fault(frame.instances_path, what, 'get both anew, from one source'))
     return faults
 
-# %% ../nbs/07_data.ipynb #ef9f8e98
+# %% ../nbs/07_data.ipynb #56f447be
 def _place_faults(root):
     "What is odd about the folders of a data set: labels without images, strangers, other candidates."
+    def is_known(name):
+        return _PAIR.match(name) if root.pairs else _IMAGE.match(name) or _LABEL_KIND.match(name)
     faults = []
     with_images = root.places.get('images') or root.places.get('sequence', {})
     for kind, by_split in root.places.items():
@@ -353,19 +353,15 @@ def _place_faults(root):
             if kind in ('fine', 'coarse') and split not in with_images:
                 sort = Fault if kind == 'fine' and split != 'test' else Remark   # of test they hold nothing
                 faults.append(sort(folder, f'has labels of {split}, but there are no images', 'add them'))
-            strangers = [e for e in _all_files(folder) if not _is_known(e.name, root.pairs)]
+            strangers = [e.name for e in _all_files(folder) if not is_known(e.name)]
             if strangers:
                 more = f' and {len(strangers) - 1} more' if len(strangers) > 1 else ''
-                what = f'holds what is no frame: {strangers[0].name}{more}'
+                what = f'holds what is no frame: {strangers[0]}{more}'
                 faults.append(Remark(folder, what, 'it is not read'))
     for folder, used in root.unused.items():
         what = f'is not used, but {used}' if used else 'is not used, its folder has another name'
         faults.append(Remark(folder, what, 'if that is wrong, give the folder above the right one'))
     return faults
-
-def _is_known(name, pairs):
-    "Is a file of this name part of a data set?"
-    return bool(_PAIR.match(name) if pairs else _IMAGE.match(name) or _LABEL_KIND.match(name))
 
 def check(
     root: Path | Root  # a data set, or a store

@@ -113,7 +113,7 @@ def _read_bytes(path):
         raise DataError(path, flaw, 'unpack, download or write it again')
     return data
 
-# %% ../nbs/05_frame.ipynb #f150615b
+# %% ../nbs/05_frame.ipynb #d748e920
 PNG_MODES = {0: 'grey', 2: 'RGB', 3: 'palette', 4: 'grey with alpha', 6: 'RGBA'}
 
 def _png_header(path, data):
@@ -122,26 +122,20 @@ def _png_header(path, data):
     _check_size(path, width*height)
     return height, width, data[24], data[25]
 
-def _size_and_orientation(path, file):
-    "Height and width as stored, and orientation (EXIF: 1..8), from a picture's header. Raises DataError."
+def _upright_size(path, file):
+    "Height and width of a picture that stands upright, from its header. Raises DataError."
+    exif = Image.Exif()
     try:
         with Image.open(file, formats=('PNG', 'JPEG')) as image:
-            size, exif = (image.height, image.width), {} if image.format == 'PNG' else image.getexif()
+            width, height = image.size
+            if image.format != 'PNG':
+                exif.load(image.info.get('exif', b''))   # nothing else, as OpenCV has it
     except Exception as error:   # Pillow has many ways to fail
         why = getattr(error, 'strerror', None) or 'it is no picture, or of absurd size'
         raise DataError(path, f'cannot be read ({why})', 'unpack, download or write it again') from error
-    _check_size(path, size[0]*size[1])
-    return *size, exif.get(ExifTags.Base.Orientation, 1)
-
-def _turn_upright(image, orientation):
-    "The pixels [H,W,3] as the EXIF orientation wants them to be seen."
-    if orientation in (5, 6, 7, 8):
-        image = image.transpose(1, 0, 2)
-    if orientation in (2, 3, 6, 7):
-        image = image[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        image = image[::-1]
-    return np.ascontiguousarray(image)
+    _check_size(path, width*height)
+    is_turned = exif.get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+    return (width, height) if is_turned else (height, width)
 
 _DECODE_ERRORS = (cv2.error, ValueError, MemoryError, *([imagecodecs.PngError] if imagecodecs else []))
 
@@ -150,30 +144,29 @@ def read_rgb(
 ) -> np.ndarray:  # RGB uint8 [H,W,3]
     "Read a photo, upright. Raises DataError for a missing, empty, cut off or damaged file."
     data = _read_bytes(path)
-    plain, orientation = False, 1
+    is_plain, how = False, cv2.IMREAD_COLOR   # OpenCV turns it upright
     if data.startswith(PNG_SIGNATURE):
-        plain = _png_header(path, data)[2:] == (8, 2) and b'tRNS' not in data[:data.find(b'IDAT')]
+        is_plain = _png_header(path, data)[2:] == (8, 2) and b'tRNS' not in data[:data.find(b'IDAT')]
+        how |= cv2.IMREAD_IGNORE_ORIENTATION   # of a PNG, which has none
     else:
-        orientation = _size_and_orientation(path, io.BytesIO(data))[2]
+        _upright_size(path, io.BytesIO(data))   # is it absurd?
     try:
-        if imagecodecs and plain:
+        if imagecodecs and is_plain:
             return imagecodecs.png_decode(data)
-        as_stored = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), as_stored)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), how)
     except _DECODE_ERRORS:   # less than it says
         image = None
     if image is None:
         raise DataError(path, 'cannot be decoded', 'unpack, download or write it again')
-    return _turn_upright(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), orientation)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
-# %% ../nbs/05_frame.ipynb #2dda87f6
+# %% ../nbs/05_frame.ipynb #26ac570c
 def image_size(
     path: Path          # PNG or JPEG file
 ) -> tuple[int, int]:   # height and width, pixels
     "The size of a picture that stands upright, from its header. Raises DataError."
     check_regular_file(path)
-    height, width, orientation = _size_and_orientation(path, path)
-    return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
+    return _upright_size(path, path)
 
 # %% ../nbs/05_frame.ipynb #2ad8234e
 INSTANCES = 33_999  # the highest instanceId: it is the labelId alone, or 1000 times the labelId plus a number

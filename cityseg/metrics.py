@@ -340,11 +340,9 @@ def _count_frame(frame, path, instances):
     hits = instance_hits(*counted[1]) if instances else None
     return matrix, hits, _doubt(matrix, path)
 
-# %% ../nbs/11_metrics.ipynb #cbaf0e38
-def _why_no_iiou(found, instances):
+# %% ../nbs/11_metrics.ipynb #e6ab88ac
+def _why_no_iiou(found):
     "Why there can be no iIoU of these frames; '' where there can be."
-    if not instances:
-        return 'no iIoU: it was not asked for'
     without = [frame.name for frame in found if frame.labelled and not frame.has_instances]
     if not without:
         return ''
@@ -363,21 +361,18 @@ def _check_faults(faults, doubts, total):
     for doubt in abbreviate(doubts):
         logger.warning(doubt)
 
-# %% ../nbs/11_metrics.ipynb #b4e8f832
+# %% ../nbs/11_metrics.ipynb #52dd538a
 def evaluate(
     predictions: Path | dict,  # folder or zip of labelId PNGs, or a dict of frame name -> path
     root: Path | Root | list,  # the data set in any layout, or a list of `Frame`s
     split: str = 'val',        # which split of it
-    instances: bool = True,    # iIoU too, where all frames have instanceIds; else it is NaN
-    workers: int = None        # frames worked on at once, 1 or more; None: the CPU's cores, at most 8
-) -> Scores:
+    workers: int = None        # frames worked on at once; None: the CPU's cores, at most 8
+) -> Scores:                   # the iIoU is NaN unless all frames have instanceIds
     "Score predictions exactly as the official script does. Raises ValueError with all faults."
-    if workers is not None and workers < 1:
-        raise ValueError(f'{workers} workers can evaluate nothing; give 1 or more')
     wanted = root if isinstance(root, list) else frames(root, split, images=False)
     wanted = sorted(wanted, key=lambda frame: frame.name)
     paths = predictions if isinstance(predictions, dict) else find_predictions(predictions)
-    note = _why_no_iiou(wanted, instances)
+    note = _why_no_iiou(wanted)
 
     def count(frame):
         try:

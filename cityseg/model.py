@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['IMAGENET', 'normalization', 'decoder_options', 'create_network', 'check_archive', 'load_encoder', 'fused_attention',
            'fuse_attention', 'recompute_blocks', 'build_model', 'forward', 'classifier', 'model_checksum', 'save_model',
-           'find_model', 'fetch_model', 'load_model']
+           'fetch_model', 'load_model']
 
-# %% ../nbs/09_model.ipynb #b96738d5
+# %% ../nbs/09_model.ipynb #d6de0dbe
 import json
 import shutil
 import zipfile
@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import checkpoint
-from .config import ARCHITECTURES, Run
+from .config import ARCHITECTURES, Run, find_model
 from .core import (DataError, atomic_write, check_regular_file, did_you_mean, is_out_of_memory,
                           read_json)
 from .labels import N_CLASSES
@@ -277,27 +277,7 @@ def save_model(
         shutil.copymode(folder/'config.json', path)   # safetensors would let nobody else read it
     return folder
 
-# %% ../nbs/09_model.ipynb #20ecd83e
-_WHAT_TO_NAME = 'name a run, its best/ folder, or a model on a hub (owner/name)'
-
-def find_model(
-    source: Path | str  # a run folder, its best/ folder, a file in one, or the name of an SMP model on a hub
-) -> Path | None:       # None: it is on a hub
-    "The folder of a trained model. Raises FileNotFoundError, with what to name instead."
-    folder = Path(source)
-    if not folder.exists():
-        if str(source).count('/') == 1 and not folder.parent.is_dir():   # as in owner/model
-            return None
-        raise FileNotFoundError(f'{source} does not exist; {_WHAT_TO_NAME}')
-    if folder.is_file():   # last.pt, best/model.safetensors
-        folder = folder.parent
-    if (folder/'best').is_dir():
-        folder = folder/'best'
-    if not (folder/'config.json').exists():
-        raise FileNotFoundError(f'no trained model in {folder}: it has no config.json and no best/ '
-                                f'(was the run validated once?); {_WHAT_TO_NAME}')
-    return folder
-
+# %% ../nbs/09_model.ipynb #483cbd06
 def fetch_model(
     name: str  # owner/name
 ) -> Path:     # folder of the downloaded files
@@ -306,8 +286,9 @@ def fetch_model(
     try:
         return Path(huggingface_hub.snapshot_download(name, allow_patterns=files))
     except (OSError, ValueError) as error:   # no network, no such model, no such name
-        raise FileNotFoundError(f'{name}: no such folder, and no such model could be fetched from a hub '
-                                f'({type(error).__name__}); {_WHAT_TO_NAME}') from error
+        raise FileNotFoundError(
+            f'{name}: no such folder, and no such model could be fetched from a hub '
+            f'({type(error).__name__}); name a run, its best/ folder, or another model') from error
 
 # %% ../nbs/09_model.ipynb #91f12bb3
 class _ShapesOnly(TorchFunctionMode):

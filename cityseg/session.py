@@ -6,7 +6,7 @@
 __all__ = ['PACKAGE', 'KEPT', 'find_run', 'pick_up', 'checksum', 'note_kept', 'damaged_files', 'requirements', 'package_name',
            'constraints', 'install_missing']
 
-# %% ../nbs/25_session.ipynb #cee9362d
+# %% ../nbs/25_session.ipynb #dd3d351d
 import hashlib
 import json
 import os
@@ -19,19 +19,16 @@ from importlib.metadata import distributions, requires
 from pathlib import Path
 from . import core
 from .config import Run
-from .core import DataError, atomic_write, logger, printable, read_json, shape_fault
+from .core import atomic_write, logger, printable
 
 PACKAGE = Path(core.__file__).parent   # cityseg/, as nbdev exported it
 
-# %% ../nbs/25_session.ipynb #73359bb1
+# %% ../nbs/25_session.ipynb #1b6b9759
 def _iterations(folder):
     "How many iterations a run has done. Raises `ValueError` for a folder that is no sound run."
-    from cityseg.runs import read_history   # which imports torch and matplotlib
-    Run.from_dict(read_json(folder/'run.json'))
-    rows = read_history(folder)
-    if fault := shape_fault(rows, [{'iteration': int}], 'the history'):
-        raise DataError(folder/'history.jsonl', f'is not what it should be: {fault}', 'copy it again')
-    return max((row['iteration'] for row in rows), default=0)
+    from cityseg.runs import read_history, read_run   # which import torch and matplotlib
+    read_run(folder)
+    return max((row['iteration'] for row in read_history(folder)), default=0)
 
 def find_run(
     folders: list,        # of Path, searched at all depths
@@ -50,12 +47,13 @@ def find_run(
                     logger.warning(f'{error}: this run is left out')
     return max(iterations, key=iterations.get, default=None)
 
-# %% ../nbs/25_session.ipynb #1e90f59f
+# %% ../nbs/25_session.ipynb #6890a8fe
 def pick_up(
     inputs: list,  # of Path: folders to search for an earlier run
     out: Path      # run folder to go on in; one that holds a checkpoint already is left alone
 ) -> Run | None:   # of the training to resume; None where there is none
     "Copy the earlier run that has come furthest, ready to be resumed."
+    from cityseg.runs import read_run
     out = Path(out)
     if not (out/'last.pt').exists():
         earlier = find_run(inputs, resume=True)
@@ -65,9 +63,9 @@ def pick_up(
             if path.is_file():
                 with atomic_write(out/path.relative_to(earlier)) as temporary:
                     shutil.copyfile(path, temporary)
-    return Run.from_dict(read_json(out/'run.json'))
+    return read_run(out)
 
-# %% ../nbs/25_session.ipynb #5262cb78
+# %% ../nbs/25_session.ipynb #ed6ae24e
 KEPT = 'kept.json'   # the record's name, in the folder itself
 
 def checksum(
@@ -85,28 +83,23 @@ def note_kept(
 ) -> list:        # of (path below the folder, bytes)
     "Write kept.json, the checksums of all that lies in a folder; `fetch_kernel` compares."
     folder = Path(folder)
-    checksums, sizes = {}, []
+    checksums = {}
     for path in sorted(folder.rglob('*')):
         name = path.relative_to(folder).as_posix()
         left_behind = re.search(r'(^|/)\.|(^|/)_[^/]*$', name)   # hidden, or Kaggle's own
         if path.is_file() and path.name != KEPT and not left_behind:
             checksums[name] = checksum(path)
-            sizes.append((name, path.stat().st_size))
     with atomic_write(folder/KEPT) as temporary:
         temporary.write_text(json.dumps(checksums, indent=1), 'utf-8')
-    return sizes
+    return [(name, (folder/name).stat().st_size) for name in checksums]
 
 def damaged_files(
     folder: Path,  # where files were brought
     kept: dict     # {path below it: checksum}, as in kept.json
 ) -> list[Path]:
     "Files that are missing, or not as they were kept."
-    damaged = []
-    for name, noted in kept.items():
-        path = Path(folder)/name
-        if not path.is_file() or checksum(path) != noted:
-            damaged.append(path)
-    return damaged
+    noted = {Path(folder)/name: known for name, known in kept.items()}
+    return [path for path in noted if not path.is_file() or checksum(path) != noted[path]]
 
 # %% ../nbs/25_session.ipynb #13ca5568
 def requirements() -> list[str]:

@@ -140,20 +140,11 @@ def _leads_outside(root, name):
     is_absolute = name[:1] in '/\\' or name[1:2] == ':'
     return is_link_outside or is_absolute or '..' in name.replace('\\', '/').split('/')
 
-# %% ../nbs/20_submission.ipynb #b3533da8
+# %% ../nbs/20_submission.ipynb #805186df
 _FULL_SIZE = 1024, 2048   # height and width of a real frame, pixels
 
-def _size_flaw(member, size):
-    "(what is wrong, remedy) of a file for a frame of that size (None: no such frame), or None."
-    if not size:
-        return 'belongs to no frame of this split', 'take it out'
-    if member.size > 2*size[0]*size[1] + 2**16:
-        what = f'is absurdly big ({member.size/1e6:.0f} MB unpacked)'
-        return what, 'write an 8-bit PNG of labelIds'
-    return None
-
 def _name_faults(root, files, sizes):
-    "Faults of names and sizes; members to be opened, each with its size; the frames' names."
+    "Faults of names; members to be opened, each with its frame's size; the frames' names."
     faults, to_open = [], []
     first_files = {}   # frame name -> the first file that predicts it
     for member in files:
@@ -168,12 +159,10 @@ def _name_faults(root, files, sizes):
             if first is not path:
                 remedy = 'keep one, that of labelIds: one file a frame is taken'
                 faults.append(Fault(path, f'predicts the same frame as {first}', remedy))
-            size = sizes.get(match[0]) if sizes else _FULL_SIZE
-            flaw = _size_flaw(member, size)
-            if flaw:
-                faults.append(Fault(path, *flaw))
+            if sizes and match[0] not in sizes:
+                faults.append(Fault(path, 'belongs to no frame of this split', 'take it out'))
             else:
-                to_open.append((member, size))
+                to_open.append((member, sizes.get(match[0], _FULL_SIZE)))
             if '\\' in path.name:
                 remedy = 'if the server does not find it, let `cityseg submit ZIP --zip NEW` make a plain zip'
                 faults.append(Remark(path, 'is named with \\ for /, as some programs on Windows do', remedy))
@@ -182,7 +171,7 @@ def _name_faults(root, files, sizes):
             faults.append(Fault(path, what, 'rename it or take it out (unpack archives)'))
     return faults, to_open, set(first_files)
 
-# %% ../nbs/20_submission.ipynb #bc22e38c
+# %% ../nbs/20_submission.ipynb #827585e2
 def _content_faults(candidate):
     "What is wrong with what a file holds, as `Fault`s; `candidate` is a member and its frame's size."
     member, size = candidate
@@ -191,18 +180,16 @@ def _content_faults(candidate):
     try:
         flaw = _ids_flaw(read_ids(member, size, highest=255))
     except DataError as error:
-        fault = error.fault
-        if 'RGB' in fault.what:
-            what = f'{fault.what}, a colour picture'
-            fault = Fault(path, what, 'leave it out, and give one PNG of labelIds a frame')
-        return [fault._replace(path=path)]
+        what = error.fault.what
+        kind = ', a colour picture' if 'RGB' in what else ''
+        return [error.fault._replace(path=path, what=what + kind)]
     faults = [Fault(path, *flaw)] if flaw else []
     is_palette = member.read_bytes()[25] == 3   # the colour type in the PNG's header
     if is_palette:
         faults.append(Remark(path, 'is a palette PNG', 'fine: its indices are scored'))
     return faults
 
-# %% ../nbs/20_submission.ipynb #30fb1d96
+# %% ../nbs/20_submission.ipynb #c6a2aa88
 TEST_SET = dict(berlin=544, bielefeld=181, bonn=46, leverkusen=58, mainz=298, munich=398)   # frames
 
 def _count_faults(path, names):
@@ -211,12 +198,10 @@ def _count_faults(path, names):
         return [Fault(path, 'holds no predictions', 'predict first')]
     counts = Counter(name.rsplit('_', 2)[0] for name in names)
     wrong = []
-    for city, wanted in TEST_SET.items():
+    for city in {**TEST_SET, **counts}:
+        wanted = TEST_SET.get(city, 0)
         if counts[city] != wanted:
             wrong.append(f'{counts[city]} of {wanted} frames of {city}')
-    for city, n in counts.items():
-        if city not in TEST_SET:
-            wrong.append(f'{n} frames of {city}, which is no test city')
     if not wrong:
         return []
     remedy = 'predict the test split; to check another one, give its frames'
