@@ -363,6 +363,15 @@ def _place_faults(root):
         faults.append(Remark(folder, what, 'if that is wrong, give the folder above the right one'))
     return faults
 
+def _instances_missing(listed):
+    "Remarks on labels without instanceIds, where others of the split have them."
+    labelled = [frame for frame in listed if frame.labelled]
+    without = [frame.label_path for frame in labelled if not frame.has_instances]
+    if len(without) == len(labelled):
+        return []
+    remedy = 'add them: without, evaluation gives no iIoU'
+    return [Remark(path, 'has no instanceIds beside it, as others have', remedy) for path in without]
+
 def check(
     root: Path | Root  # a data set, or a store
 ) -> list[Fault]:      # empty when all is well; a `Remark` is no fault
@@ -383,6 +392,8 @@ def check(
         more_frames, more_faults = _list(root, split, mode)
         listed += more_frames
         faults += more_faults
+        if mode == 'fine':
+            faults += _instances_missing(more_frames)
     checked = prefetch(_frame_faults, listed, os.cpu_count())
     for more in tqdm(checked, total=len(listed), desc='check', disable=None):
         faults += more

@@ -20,7 +20,7 @@ import cv2
 import ipywidgets as widgets
 import numpy as np
 from tqdm.auto import tqdm
-from .core import DataError, atomic_write, prefetch
+from .core import DataError, atomic_write, logger, prefetch
 from .frame import Frame
 from .frame_result import ANY_CLASS, CONFIDENCE_COLORS, RUN_NAMES, SORTS, VIEWS, WITH_NOTE
 from .frame_result import FrameResult, PredictionSource, Predictions, available_views
@@ -96,6 +96,8 @@ def inspect_html(
         if predictions and needed not in available:
             first = entries[0]['problem']
             raise ValueError(f'none of the {len(frames)} frames can be shown with {shown}: {first}')
+        if faulty := [f'{entry["name"]}: {entry["problem"]}' for entry in entries if entry['problem']]:
+            logger.warning(f'{len(faulty)} of {len(frames)} frames are shown in part, such as {faulty[0]}')
         data = dict(
             frames=entries,
             classes=[dict(name=label.name, color=label.color) for label in CLASSES],

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from .config import Run
-from .core import is_out_of_memory, logger, prefetch, read_json
+from .core import is_out_of_memory, logger, prefetch, printable, read_json
 from .dataset import CropDataset, shared_bytes
 from .distributed import DistributedContext, TimeBudget
 from .frame import Frame
@@ -32,6 +32,8 @@ def check_folder(
     resume: bool  # is to go on from its last.pt
 ):
     "Raises FileExistsError where results would be replaced, ValueError for those of another run."
+    if printable(str(out)) != str(out):
+        raise ValueError(f'{out!a}: torch can write below no such name; give another --out')
     if (out/'last.pt').exists():
         if not resume:
             raise FileExistsError(f'{out} already holds a training: go on with it by --resume (resume=True), '
