@@ -311,6 +311,12 @@ def _label_flaw(label_ids):
         return what, 'resize it by nearest neighbour'
     return None
 
+def _contradiction(name, label_ids, from_instances):
+    "(in what instanceIds differ from the labelIds of that name, remedy), or None."
+    differ = (label_ids != from_instances).mean()
+    what = f'contradicts {name} at {max(differ, .0001):.2%} of the pixels'
+    return (what, 'get both anew, from one source') if differ else None
+
 def _frame_faults(frame):
     "Faults of the files of one frame."
     faults, size = [], None
@@ -335,11 +341,17 @@ def _frame_faults(frame):
         if flaw := _label_flaw(label_ids[path]):
             faults.append(Fault(path, *flaw))
     if len(label_ids) == 2 and not faults:
-        differ = np.not_equal(*label_ids.values()).mean()
-        if differ:
-            what = f'contradicts {frame.label_path.name} at {max(differ, .0001):.2%} of the pixels'
-            faults.append(Fault(frame.instances_path, what, 'get both anew, from one source'))
+        if flaw := _contradiction(frame.label_path.name, *label_ids.values()):
+            faults.append(Fault(frame.instances_path, *flaw))
     return faults
+
+def _packed_faults(frame):
+    "Faults of the labels of a packed frame."
+    label_ids, numbers = frame.label_ids(), frame.instance_ids()
+    flaw = _label_flaw(label_ids)
+    if numbers is not None and not flaw:
+        flaw = _contradiction('its labelIds', label_ids, instances_to_label_ids(numbers))
+    return [Fault(frame.image_path, *flaw)] if flaw else []
 
 # %% ../nbs/07_data.ipynb #56f447be
 def _place_faults(root):
@@ -375,9 +387,11 @@ def _instances_missing(listed):
 def check(
     root: Path | Root  # a data set, or a store
 ) -> list[Fault]:      # empty when all is well; a `Remark` is no fault
-    "Open every file of a data set and list all faults at once; of a store compare checksums."
+    "Open every file of a data set and list all faults at once; of a store compare checksums, too."
     if not isinstance(root, Root) and is_store(root):
-        return verify(root)
+        faults = verify(root)
+        labelled = [frame for frame in Store(root).frames if frame.labelled] if not faults else []
+        return faults + [fault for frame in labelled for fault in _packed_faults(frame)]
     try:
         root = root if isinstance(root, Root) else find_root(root)
     except DataError as error:
