@@ -267,6 +267,7 @@ def shape_fault(
                 return f'{where} lacks {key!r}'
     return next(filter(None, (shape_fault(*part) for part in parts)), None)
 
+# %% ../nbs/00_core.ipynb #6049808e
 def read_json(
     path: Path,           # a JSON file
     shape: object = dict, # see `shape_fault`

@@ -41,6 +41,7 @@ def _is_folder(entry):
     "Is this a folder, or a link to one? (A link may lead in a circle, or where nobody may look.)"
     return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
 
+# %% ../nbs/07_data.ipynb #ee491daa
 def _all_files(split):
     "What lies in a split's folder, flat or by city, as `os.DirEntry`s."
     entries = []
@@ -137,6 +138,7 @@ def _first_images(found):
     by_split = found.get('images') or found.get('sequence') or dict(train=labels)
     return max((path for paths in by_split.values() for path in paths), key=evidence)
 
+# %% ../nbs/07_data.ipynb #bdb2da4f
 def _choose(kind, by_split, first):
     "The folder of each split, {split: Path}, and those not used, {Path: the one that is, or None}."
     chosen, unused = {}, {}
@@ -317,6 +319,7 @@ def _contradiction(name, label_ids, from_instances):
     what = f'contradicts {name} at {max(differ, .0001):.2%} of the pixels'
     return (what, 'get both anew, from one source') if differ else None
 
+# %% ../nbs/07_data.ipynb #e398ec07
 def _frame_faults(frame):
     "Faults of the files of one frame."
     faults, size = [], None
@@ -384,6 +387,7 @@ def _instances_missing(listed):
     remedy = 'add them: without, evaluation gives no iIoU'
     return [Remark(path, 'has no instanceIds beside it, as others have', remedy) for path in without]
 
+# %% ../nbs/07_data.ipynb #a89a5107
 def check(
     root: Path | Root  # a data set, or a store
 ) -> list[Fault]:      # empty when all is well; a `Remark` is no fault

@@ -29,6 +29,7 @@ from .core import amp_dtype, duration, logger, pick_device
 # %% ../nbs/15_distributed.ipynb #5ee1d445
 _PATIENCE = timedelta(hours=2)   # while one process packs frames or writes, the others wait for it
 
+# %% ../nbs/15_distributed.ipynb #999c373e
 class DistributedContext:
     "The device of this process, the number format, and the other processes."
     def __init__(self, amp: str = 'auto'):  # mixed precision: auto, fp16, bf16, no
@@ -90,6 +91,7 @@ class DistributedContext:
 # %% ../nbs/15_distributed.ipynb #62f3b427
 ROW_EVERY = 20  # iterations from one row of the history to the next; between them nobody looks at the clock
 
+# %% ../nbs/15_distributed.ipynb #8c27da97
 class TimeBudget:
     "The hours of a session. All times are in seconds."
     def __init__(self, hours: float):  # 0: no limit
@@ -134,6 +136,7 @@ class TimeBudget:
         return (f'at this pace this session ends at {_clock(max(0, left))} after iteration {reached:,} of '
                 f'{total:,}; the rest goes on with --resume')
 
+# %% ../nbs/15_distributed.ipynb #3f55be64
 def _clock(seconds):
     "The time of day in so many seconds."
     return time.strftime('%H:%M', time.localtime(time.time() + seconds))
@@ -229,6 +232,7 @@ def _why_they_failed(output):
         return f'rank {rank} was killed by signal {number}{memory}; {_REMEDY}'
     return said[0] if said else '\n'.join(output[-30:])
 
+# %% ../nbs/15_distributed.ipynb #eaa180bb
 class Workers:
     "A function that runs in several processes of torchrun."
     def __init__(self,

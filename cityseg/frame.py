@@ -139,6 +139,7 @@ def _upright_size(path, file):
 
 _DECODE_ERRORS = (cv2.error, ValueError, MemoryError, *([imagecodecs.PngError] if imagecodecs else []))
 
+# %% ../nbs/05_frame.ipynb #0e8e3822
 def read_rgb(
     path: Path    # PNG or JPEG file, or a `Member` of a zip
 ) -> np.ndarray:  # RGB uint8 [H,W,3]
@@ -220,6 +221,7 @@ def _check_ids(path, ids, highest):
         if wrong.any():
             raise DataError(path, f'holds {ids[wrong > 0].max()}, which is no id', _INSTANCE_ADVICE)
 
+# %% ../nbs/05_frame.ipynb #fcf93879
 def read_ids(
     path: Path,              # PNG file, or a `Member` of a zip
     size: tuple = None,      # (height, width) that it must have
@@ -312,6 +314,7 @@ def instances_to_label_ids(
     "The label of each instance."
     return np.where(numbers > 1000, numbers//1000, numbers).astype(np.uint8)
 
+# %% ../nbs/05_frame.ipynb #ddb23d3e
 @dataclass(frozen=True)
 class Frame:
     "One image of a data set: a photo, and perhaps a label, each in a file of its own."

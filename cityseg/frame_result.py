@@ -216,6 +216,7 @@ class PredictionSource:
             confidence = cv2.imdecode(confidence, cv2.IMREAD_UNCHANGED)
         return cv2.imdecode(train_ids, cv2.IMREAD_UNCHANGED), confidence
 
+# %% ../nbs/23_frame_result.ipynb #33537c7b
 def _ask(model, image):
     "What a model says, as a PNG, and how sure it is, as a JPEG, if it tells."
     if not hasattr(model, 'probabilities'):

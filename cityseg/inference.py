@@ -143,6 +143,7 @@ def _default_device():
                        'On Kaggle, choose the accelerator "GPU T4 x2".')
     return device
 
+# %% ../nbs/13_inference.ipynb #edb5f69b
 class Network:
     "A model on its device, whose last enlarging is done for one class at a time."
     def __init__(

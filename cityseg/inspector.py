@@ -186,6 +186,7 @@ def _dropdown(tooltip, options):
 def _button(name, tooltip):
     return widgets.Button(description=name, tooltip=tooltip)
 
+# %% ../nbs/24_inspector.ipynb #67fa41e0
 def build_controls(
     views: list[str],  # names from VIEWS
     sorts: list[str],  # names from SORTS

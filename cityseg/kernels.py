@@ -239,6 +239,7 @@ def _check_out(out, code_file):
     if not is_built:
         raise DataError(out, 'holds a kernel or notebook of your own', 'build into another folder')
 
+# %% ../nbs/26_kernels.ipynb #c3863d76
 def build_kernel(
     name: str | Path,         # a folder, the name of one in kaggle/ (train), or any notebook's path
     out: Path,                # folder to write to; what an earlier build left there is replaced
@@ -357,6 +358,7 @@ def kernel_status(
         raise RuntimeError(f'no status of {name}: {_with_advice(said)}')
     return found[1].lower(), found[2] or ''
 
+# %% ../nbs/26_kernels.ipynb #9683b934
 def follow_kernel(
     name: str | Path,    # owner/slug, or a name in kaggle/
     every: float = 60,   # seconds between looks

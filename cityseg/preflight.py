@@ -137,6 +137,7 @@ def _fits(state, criterion, images, labels, splits):
                            '--batch-size, or a smaller --accumulate') from error
     return True
 
+# %% ../nbs/18_preflight.ipynb #ee8b3981
 def splits_that_fit(
     state: TrainState,            # parameters that get no gradient are frozen: others would wait for them
     criterion: torch.nn.Module,
@@ -205,6 +206,7 @@ def check_batch(
         found += f'; a batch is taken in {state.splits*run.accumulate} parts, to fit into memory'
     return found
 
+# %% ../nbs/18_preflight.ipynb #5ceb5fa3
 def check_validation(
     state: TrainState,
     val_frames: list[Frame],

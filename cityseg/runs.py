@@ -48,6 +48,7 @@ def read_run(
     path = Path(out)/'run.json'
     return _to_run(read_json(path), path)
 
+# %% ../nbs/14_runs.ipynb #6971fb99
 def check_same_run(
     run: Run,    # what is to be resumed
     kept: dict,  # what was begun, as in run.json
@@ -156,6 +157,7 @@ def read_history(
         rows[row['iteration'], 'miou' in row] = row   # killed processes may have written one twice
     return [rows[key] for key in sorted(rows)]
 
+# %% ../nbs/14_runs.ipynb #5a9fb4d5
 def validations(
     out: Path     # run folder
 ) -> list[dict]:
@@ -314,6 +316,7 @@ def _data_differ(folders):
     return ['', 'They saw different data, so their scores may not compare:',
             *[f'  {folder}: {data}' for folder, data in seen.items()]]
 
+# %% ../nbs/14_runs.ipynb #7eb4746a
 def compare(
     folders: list[Path]  # run folders
 ) -> str:                # a table

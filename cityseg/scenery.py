@@ -217,6 +217,7 @@ def _paint(image, places, colors):
         cv2.fillPoly(fine, [polygon], color, cv2.LINE_8, 4)
     return cv2.resize(fine, (w, h), interpolation=cv2.INTER_AREA)
 
+# %% ../nbs/03_scenery.ipynb #053d846c
 def photograph(
     things: list,     # from back to front: a Thing, and how many metres ahead its z = 0 is
     sky: np.ndarray,  # RGB, uint8 [H,W,3]

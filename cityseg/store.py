@@ -68,6 +68,7 @@ def encode(
 # %% ../nbs/06_store.ipynb #7247b716
 _sound = set()   # files that this process has compared with their checksums, and these
 
+# %% ../nbs/06_store.ipynb #88668450
 class BlockFile:
     "A packed frame's file, open for reading parts of it. Raises `DataError` where it is damaged."
     def __init__(self,
@@ -331,6 +332,7 @@ def _pack_missing(frames, out, workers):
         raise
     _write_manifest(out, entries, complete=True)
 
+# %% ../nbs/06_store.ipynb #fd2cbc78
 def pack(
     frames: list[Frame],   # with or without labels, of any splits
     out: Path,             # folder of the store

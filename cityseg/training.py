@@ -251,6 +251,7 @@ def calibrate_logits(
             raise
         logger.warning(f'the logits stay as they are: {error}')
 
+# %% ../nbs/19_training.ipynb #e94d20f5
 def validate_and_save(
     state: TrainState,
     train_frames: list[Frame],
@@ -312,6 +313,7 @@ def pack_frames(
         context.gather('packed')
     return packed
 
+# %% ../nbs/19_training.ipynb #d0280e24
 def rescue(
     state: TrainState,  # with what is missing in its run folder
     out: Path
@@ -459,6 +461,7 @@ def _follow(workers, out, total):
                     live.update()
     return stop.asked and stop.number
 
+# %% ../nbs/19_training.ipynb #9759837c
 def launch(
     run: Run,              # the experiment
     data: Path | Root,     # a data set or a store
