@@ -79,6 +79,10 @@ class Run:
     encoder_weights: str = 'imagenet'
     # width of the decoder (Unet: last stage); 0: SMP's default
     decoder_channels: Annotated[int, Range(0, 2048)] = 0
+    # of a plain vision transformer, for DPT: pixels, pretrained weights are resampled; 0: its own
+    patch_size: Literal[0, 8, 16, 32] = 0
+    # share of the encoder's residual branches that are left out of a step, at the deepest; 0: its own
+    drop_path: Annotated[float, Range(0, .9)] = 0.0
 
     # a sum of ce, ohem, dice, jaccard, lovasz, focal, tversky, with weights: ce+0.5*dice
     loss: str = 'ce'
@@ -237,6 +241,8 @@ def _run_faults(run) -> Iterator[str]:
         yield f'crop_size: {run.crop_size} should be multiples of 32; nearest: {nearest}'
     if 'scale_range' not in wrong and run.scale_range[0] > run.scale_range[1]:
         yield f'scale_range: {run.scale_range} should be (smallest, largest)'
+    if run.patch_size and run.architecture != 'DPT':
+        yield f'patch_size: {run.architecture} has none to set, only DPT with its vision transformers has'
     if not wrong & {'batch_size', 'accumulate'} and run.batch_size % run.accumulate:
         parts = f'{run.accumulate} equal parts'
         yield f'accumulate: a batch of {run.batch_size} does not split into {parts}'
