@@ -83,6 +83,8 @@ class Run:
     patch_size: Literal[0, 8, 16, 32] = 0
     # share of the encoder's residual branches that are left out of a step, at the deepest; 0: its own
     drop_path: Annotated[float, Range(0, .9)] = 0.0
+    # what the weights are taken from, where they fit: a run, a model folder, a hub's name, a file; or none
+    start: str = 'none'
 
     # a sum of ce, ohem, dice, jaccard, lovasz, focal, tversky, with weights: ce+0.5*dice
     loss: str = 'ce'
@@ -119,6 +121,10 @@ class Run:
     learning_rate: Annotated[float, Range(1e-8, 10)] = 3e-4
     # the encoder's learning rate as a share of that
     encoder_rate: Annotated[float, Range(0, 10)] = 0.3
+    # each block of a vision transformer has this share of the rate of the next one; 1: all the same
+    layer_decay: Annotated[float, Range(.1, 1)] = 1.0
+    # iterations in which the encoder's weights stay as they are
+    freeze_encoder: Count = 0
     # on weights but not on norms and biases
     weight_decay: Share = 0.01
     # how the learning rate falls to 0; poly: power 0.9

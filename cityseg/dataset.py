@@ -364,7 +364,8 @@ def shared_bytes(
 ) -> int:
     "How much of the memory that processes share the batches of one take, which are read ahead."
     height, width = run.crop_size
-    return (AHEAD*run.workers + 1)*batch_size*height*width*4   # red, green, blue, trainId
+    places = AHEAD*run.workers + 1 if run.workers else 0   # the main process alone shares nothing
+    return places*batch_size*height*width*4                # red, green, blue, trainId
 
 class SharedBatches(Dataset):
     "Places for batches in memory that the workers and the main process share."
@@ -376,8 +377,11 @@ class SharedBatches(Dataset):
     ):
         self.dataset = dataset
         height, width = dataset.run.crop_size
-        self.images = torch.empty((places, batch_size, height, width, 3), dtype=torch.uint8).share_memory_()
-        self.labels = torch.empty((places, batch_size, height, width), dtype=torch.uint8).share_memory_()
+        self.images = torch.empty((places, batch_size, height, width, 3), dtype=torch.uint8)
+        self.labels = torch.empty((places, batch_size, height, width), dtype=torch.uint8)
+        if dataset.run.workers:
+            self.images.share_memory_()
+            self.labels.share_memory_()
 
     def __getitems__(self, batch: np.ndarray) -> int | DataError:
         "Fill a place with samples; `batch` is its number, then theirs."

@@ -26,12 +26,12 @@ from .core import (DataError, atomic_write, check_regular_file, disk_fault, dura
                           logger, read_json, shape_fault)
 from .frame import Frame
 from .labels import CLASS_NAMES
-from .model import check_archive
+from .weights import check_archive
 from .visualization import data_uri, jpeg, show_history, show_iou
 
 # %% ../nbs/14_runs.ipynb #f7c75149
 _HOW = ('hours', 'workers', 'store', 'amp', 'accumulate', 'validate_every', 'save_minutes', 'compile',
-        'recompute')
+        'recompute', 'iterations', 'epochs', 'start')   # its end may be moved; its start is done
 
 def _to_run(values, path):
     "The `Run` that a file holds. Raises DataError."

@@ -37,8 +37,8 @@ from .model import save_model
 from .optimization import (TrainState, accumulate_gradients, learning_rate, optimizer_step,
                                   set_learning_rate)
 from .preflight import check_device, check_folder, is_shared, preflight
-from .runs import (History, LiveRun, check_same_data, read_history, tolerate_full_disk, validations,
-                          write_report)
+from .runs import (History, LiveRun, check_same_data, read_history, read_run, tolerate_full_disk,
+                          validations, write_report)
 from .store import cache_frames
 from .visualization import error_map, overlay, shrink, side_by_side
 
@@ -129,13 +129,21 @@ def open_run(
     if context.is_main:
         check_folder(run, out, resume)
         check_same_data(out, train_frames, val_frames)
-        if not checkpoint.exists():
-            with atomic_write(out/'run.json') as temporary:
-                temporary.write_text(json.dumps(run.to_dict(), indent=1))
     if not is_shared(context, out):
         raise ValueError(f'{out}: the machines must share this folder, or none could go on from what '
                          'another wrote')
-    return TrainState(run, context, checkpoint if checkpoint.exists() else None)
+    state = TrainState(run, context, checkpoint if checkpoint.exists() else None)
+    total = total_iterations(run, len(train_frames))
+    if state.iteration > total:
+        raise ValueError(f'{out} has done {state.iteration:,} iterations; resume with as many or more')
+    if context.is_main:
+        begun = read_run(out) if state.iteration and (out/'run.json').exists() else run
+        before = total_iterations(begun, len(train_frames))
+        if before != total:
+            logger.info(f'the end moves from iteration {before:,} to {total:,}: the rates are planned anew')
+        with atomic_write(out/'run.json') as temporary:
+            temporary.write_text(json.dumps(run.to_dict(), indent=1))
+    return state
 
 def save_checkpoint(
     state: TrainState,
@@ -387,7 +395,7 @@ def train(
             while state.iteration < total and not interrupted:
                 batch = next_batch(loader, state, log, out)
                 rate = learning_rate(run, state.iteration, total)
-                set_learning_rate(state.optimizer, rate)
+                set_learning_rate(state.optimizer, rate, state.iteration)
                 loss = accumulate_gradients(state, model, criterion, batch)  # forward, loss, backward
                 optimizer_step(state)                       # clip, step, EMA, state.iteration += 1
                 log.add(loss)
