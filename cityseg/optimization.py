@@ -49,8 +49,8 @@ def encoder_rates(
         return {name: run.encoder_rate for name, _ in encoder.named_parameters()}
     network = getattr(encoder, 'model', encoder)   # SMP wraps timm's
     if not hasattr(network, 'group_matcher'):
-        raise ValueError(f'layer_decay: it is for the vision transformers of DPT; {run.encoder} has no blocks '
-                         'that timm tells apart: leave it at 1')
+        raise ValueError(f'layer_decay: it is for the vision transformers of DPT; timm tells no blocks of '
+                         f'{run.encoder} apart: leave it at 1')
     layers = group_parameters(network, network.group_matcher(coarse=False), reverse=True)
     last = max(layers.values())
     return {f'model.{name}': run.encoder_rate*run.layer_decay**(last - i) for name, i in layers.items()}

@@ -86,7 +86,7 @@ def check_network(
     "What a crop costs, in words. Raises RuntimeError where it is to be compiled and no compiler works."
     height, width = state.run.crop_size
     parameters, operations = network_cost(state.model, height, width)
-    found = f'{parameters/1e6:.1f} M parameters, {operations/1e9:.0f} GFLOPs for a crop of {height}x{width}'
+    found = f'{parameters/1e6:.1f} M parameters, {operations/1e9:.3g} GFLOPs for a crop of {height}x{width}'
     if not state.run.compile:
         return found
     try:
@@ -153,7 +153,7 @@ def _fits(state, criterion, images, labels, splits):
         height, width = images.shape[1:3]
         remedy = 'try a larger --crop-size or --batch-size, or a smaller --accumulate'
         if splits > 1:
-            remedy = 'more do not fit into memory: try --recompute, a smaller --crop-size or a lighter encoder'
+            remedy = 'more do not fit into memory: try --recompute, a smaller --crop-size, a lighter encoder'
         raise RuntimeError(f'{state.run.architecture} can\'t learn from {len(x)} crops of '
                            f'{height}x{width} at a time ({error}): {remedy}') from error
     return True

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['ValidatedFrame', 'draw_panel', 'validate', 'total_iterations', 'open_run', 'save_checkpoint', 'checkpoint_due',
            'validation_due', 'TrainLog', 'calibrate_logits', 'validate_and_save', 'next_batch', 'pack_frames', 'rescue',
-           'finish', 'train', 'count_gpus', 'train_worker', 'launch']
+           'finish', 'train', 'train_worker', 'launch']
 
-# %% ../nbs/19_training.ipynb #995b6cc8
+# %% ../nbs/19_training.ipynb #e75ee44b
 import json
 import os
 import shutil
@@ -27,7 +27,7 @@ from .core import DataError, atomic_write, folder_lock, is_out_of_memory, logger
 from .data import Root, frames
 from .dataset import CropDataset, frame_loader, training_loader
 from .distributed import (ROW_EVERY, DistributedContext, Stopped, StopRequest, TimeBudget, Workers,
-                                 until_stopped)
+                                 count_gpus, until_stopped)
 from .frame import Frame
 from .inference import Predictor
 from .labels import CLASS_NAMES
@@ -422,28 +422,7 @@ def train(
 
         return finish(state, out, total, interrupted and stop.number)
 
-# %% ../nbs/19_training.ipynb #a0e97376
-def count_gpus(
-    run: Run,
-    gpus: int | None  # how many are asked for; None: all
-) -> int:
-    "How many processes there are to be, at least one. Raises ValueError where that can't be."
-    there = torch.cuda.device_count()
-    if gpus is None:
-        gpus = max(1, there)
-    if gpus < 1:
-        raise ValueError(f'{gpus} GPUs are asked for: at least 1, or leave --gpus out for all')
-    if gpus > there > 0:
-        raise ValueError(f'{gpus} GPUs are asked for, and here are {there}')
-    parts = gpus*run.accumulate
-    if gpus > 1 and run.batch_size % parts:
-        nearest = max(1, run.batch_size//parts)*parts
-        raise ValueError(f'a batch of {run.batch_size} does not split over {gpus} GPUs in {run.accumulate} '
-                         f'parts; try --batch-size {nearest}')
-    if gpus > 1 and not there:
-        logger.info(f'no GPU here: {gpus} processes share the CPU')
-    return gpus
-
+# %% ../nbs/19_training.ipynb #ba0768c6
 def train_worker(
     run: dict,     # of `Run.to_dict`
     data: str,     # path
