@@ -42,7 +42,8 @@ def parse_loss(
 
 # %% ../nbs/02_config.ipynb #2ccceb94
 _USED_BY_RECIPES = ('resnet18', 'resnet50', 'mit_b2', 'mit_b3', 'mit_b5', 'efficientnet-b4',
-                    'tu-mobilenetv3_large_100', 'tu-tf_efficientnet_lite0')
+                    'tu-mobilenetv3_large_100', 'tu-tf_efficientnet_lite0', 'tu-vit_small_patch14_dinov2',
+                    'tu-vit_base_patch14_dinov2')
 
 def encoder_names() -> list[str]:  # timm's have the prefix `tu-`
     "Every encoder that SMP and timm offer."
@@ -258,6 +259,10 @@ _NIGHT = Run(architecture='Segformer', encoder='mit_b3', decoder_channels=768, l
              crop_size=(768, 768), batch_size=8, iterations=40_000, validate_every=4000,
              learning_rate=6e-4, encoder_rate=0.1, warmup=1500, class_uniform=0.5, cat_max_ratio=0.75,
              logit_adjustment=500, hours=11.5)
+_VIT = Run(architecture='DPT', encoder='tu-vit_small_patch14_dinov2', patch_size=16, decoder_channels=64,
+           loss='ohem', crop_size=(768, 768), batch_size=16, accumulate=2, iterations=40_000,
+           validate_every=4000, learning_rate=2e-4, encoder_rate=.025, warmup=1500, cat_max_ratio=.75,
+           hours=11.5)
 RECIPES = {
     'default': Run(),
     'cpu': Run(architecture='FPN', encoder='tu-mobilenetv3_large_100', encoder_weights='none',
@@ -271,6 +276,10 @@ RECIPES = {
                 epochs=50, optimizer='adam', learning_rate=5e-4, encoder_rate=1., weight_decay=0.,
                 schedule='cosine', warmup=0, clip=0., ema=0.),
     't4x2-night': _NIGHT,
+    'quick-vit': replace(_VIT, crop_size=(512, 512), batch_size=8, accumulate=1, iterations=4000, warmup=200,
+                         validate_every=1000, learning_rate=4e-4, ema=.99, hours=0.),
+    't4x2-vit': _VIT,
+    't4x2-vit-b': replace(_VIT, encoder='tu-vit_base_patch14_dinov2', decoder_channels=128, accumulate=4),
     'a100': replace(_NIGHT, encoder='mit_b5', crop_size=(1024, 1024), iterations=60_000, recompute=True),
     'h100': replace(_NIGHT, encoder='mit_b5', crop_size=(1024, 1024), iterations=60_000, batch_size=16,
                     accumulate=2),
@@ -281,6 +290,9 @@ RECIPE_HELP = {
     'quick': 'the first look on a GPU: 2,000 iterations of a light model, under half an hour on a T4',
     'seed': 'for comparison: Adam, cosine, cross-entropy, unscaled crops of 512, no average of the weights',
     't4x2-night': "a night on Kaggle's two T4s: SegFormer, hard pixels, slow encoder; goes on with --resume",
+    'quick-vit': 'the first look at a vision transformer, on one GPU: 4,000 iterations, crops of 512',
+    't4x2-vit': "a night on two T4s: DPT on DINOv2-S; a crop takes two thirds of SegFormer's operations",
+    't4x2-vit-b': 'the same on DINOv2-B, with three times the operations: some nights',
     'a100': 'a 40 GB GPU: a larger encoder, crops of 1024',
     'h100': 'an 80 GB GPU: the same with batches of 16, in two parts',
 }
