@@ -147,7 +147,7 @@ def _fits(state, criterion, images, labels, splits):
             for x, y in pieces[:1] + pieces[1:][-1:]:   # the last finds the gradients of the first
                 forward_backward(state, state.model, criterion, x, y)
             del room
-    except (AssertionError, MemoryError, RuntimeError, ValueError) as error:
+    except (AssertionError, IndexError, MemoryError, RuntimeError, ValueError) as error:
         if is_out_of_memory(error):
             return False
         height, width = images.shape[1:3]
