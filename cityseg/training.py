@@ -115,7 +115,7 @@ def _run_folder(out, context):
             if is_new and not (out/'history.jsonl').exists():
                 shutil.rmtree(out)
 
-# %% ../nbs/19_training.ipynb #032a3950
+# %% ../nbs/19_training.ipynb #f43be294
 def open_run(
     run: Run,
     context: DistributedContext,
@@ -143,6 +143,8 @@ def open_run(
             logger.info(f'the end moves from iteration {before:,} to {total:,}: the rates are planned anew')
         with atomic_write(out/'run.json') as temporary:
             temporary.write_text(json.dumps(run.to_dict(), indent=1))
+    if state.iteration and not (out/'best').exists():   # deleted: validated once more, to have one
+        state.best, state.validated = -1., min(state.validated, state.iteration - 1)
     return state
 
 def save_checkpoint(
@@ -448,7 +450,7 @@ def _follow(workers, out, total):
                     live.update()
     return stop.asked and stop.number
 
-# %% ../nbs/19_training.ipynb #9759837c
+# %% ../nbs/19_training.ipynb #fc68f4ca
 def launch(
     run: Run,              # the experiment
     data: Path | Root,     # a data set or a store
@@ -475,8 +477,7 @@ def launch(
     if not interrupted or row.get('iteration', 0) == total:
         return row
     if workers.process.returncode:
-        remedy = 'there is no checkpoint yet'
-        if (out/'last.pt').exists():
-            remedy = 'go on from the last checkpoint with --resume'
+        is_saved = (out/'last.pt').exists()
+        remedy = 'go on from the last checkpoint with --resume' if is_saved else 'there is no checkpoint yet'
         logger.warning(f'the processes ended before they were ready to stop; {remedy}')
     return {**row, 'interrupted': interrupted}
