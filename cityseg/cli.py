@@ -58,14 +58,26 @@ def catch_signals():
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, on_signal)
 
-# %% ../nbs/28_cli.ipynb #9f8a5afc
+# %% ../nbs/28_cli.ipynb #ecc4524c
+class _HeedlessStream(io.TextIOWrapper):
+    "What can't be written is lost, and no error."
+    def write(self, text):
+        with suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self):
+        with suppress(OSError):
+            super().flush()
+
 def prepare_streams():
-    "Put null streams where there are none, and let the others show any text, with escapes if need be."
+    "Put null streams where there are none; let all show any text, and let stderr lose what nobody takes."
     for name in ('stdin', 'stdout', 'stderr'):   # in this order each gets its own number
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, 'r' if name == 'stdin' else 'w'))
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors='backslashreplace')
+    sys.stdout.reconfigure(errors='backslashreplace')
+    encoding = sys.stderr.encoding
+    sys.stderr = _HeedlessStream(sys.stderr.detach(), encoding, 'backslashreplace', line_buffering=True)
 
 # %% ../nbs/28_cli.ipynb #045bd8cd
 def in_words(

@@ -214,7 +214,7 @@ def worker_main(
         return 1
     return 0
 
-# %% ../nbs/15_distributed.ipynb #ac72e8f6
+# %% ../nbs/15_distributed.ipynb #14e2bee3
 class WorkerFailed(RuntimeError):
     "A process under torchrun failed."
 
@@ -230,7 +230,12 @@ def _why_they_failed(output):
             break
         memory = ' (out of memory?)' if number == signal.SIGKILL else ''
         return f'rank {rank} was killed by signal {number}{memory}; {_REMEDY}'
-    return said[0] if said else '\n'.join(output[-30:])
+    if said:
+        return said[0]
+    for line in reversed(output):
+        if re.match(r'torch\.distributed\S*(Network|Rendezvous)\w*Error: ', line):
+            return f'they could not meet at 127.0.0.1; is the device lo up (ip link set lo up)? ({line})'
+    return '\n'.join(output[-30:])
 
 # %% ../nbs/15_distributed.ipynb #eaa180bb
 class Workers:
