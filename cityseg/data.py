@@ -41,7 +41,7 @@ def _is_folder(entry):
     "Is this a folder, or a link to one? (A link may lead in a circle, or where nobody may look.)"
     return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
 
-# %% ../nbs/07_data.ipynb #ee491daa
+# %% ../nbs/07_data.ipynb #ef35ec7e
 def _all_files(split):
     "What lies in a split's folder, flat or by city, as `os.DirEntry`s."
     entries = []
@@ -53,24 +53,31 @@ def _files(split, pattern):
     "Files of a split's folder whose name fits: [(match, path)]."
     return [(match, Path(e.path)) for e in _all_files(split) if (match := pattern.match(e.name))]
 
-def _some_files(split):
-    "Up to a hundred files of a split's folder, and of each of the first folders below it."
-    folders = [split, *(e.path for e in _entries(split) if _is_folder(e))]
-    return [e for folder in folders[:20] for e in _entries(folder)[:100] if not _is_folder(e)]
+def _kind(name):
+    "What a file of that name is: one of 'images', 'fine', 'coarse', 'pairs', or None."
+    if _IMAGE.match(name):
+        return 'images'
+    if match := _LABEL_KIND.match(name):
+        return match[1].lower()
+    return 'pairs' if _PAIR.match(name) else None
+
+def _named_files(split):
+    "Of the files that are named like frames or labels, up to a hundred in each folder of a split."
+    named = []
+    for folder in (split, *(e.path for e in _entries(split) if _is_folder(e))):
+        named += [e for e in _entries(folder) if _kind(e.name)][:100]
+    return named
 
 def _kinds(split):
     "What the folder of a split holds: of 'images', 'sequence', 'fine', 'coarse', 'pairs'."
-    files, counts = _some_files(split), Counter()
-    for e in files:
-        if _IMAGE.match(e.name):
-            above = Path(split).absolute().parents
-            is_video = 'sequence' in above[0].name or 'leftImg8bit_sequence' in above[1].name
-            counts['sequence' if is_video else 'images'] += 1
-        elif match := _LABEL_KIND.match(e.name):
-            counts[match[1].lower()] += 1
+    files = _named_files(split)
+    counts = Counter(_kind(e.name) for e in files)
+    del counts['pairs']
     kinds = {kind for kind, count in counts.items() if count > .1*counts.total()}   # others were left there
-    numbered = [e.path for e in files if _PAIR.match(e.name)][:5]
-    return kinds or ({'pairs'} if any(map(is_pair, numbered)) else set())
+    above = Path(split).absolute().parents
+    if 'sequence' in above[0].name or 'leftImg8bit_sequence' in above[1].name:
+        kinds = {'sequence' if kind == 'images' else kind for kind in kinds}
+    return kinds or ({'pairs'} if any(is_pair(e.path) for e in files[:5]) else set())
 
 # %% ../nbs/07_data.ipynb #4f83d45a
 @dataclass(frozen=True)
@@ -356,11 +363,10 @@ def _packed_faults(frame):
         flaw = _contradiction('its labelIds', label_ids, instances_to_label_ids(numbers))
     return [Fault(frame.image_path, *flaw)] if flaw else []
 
-# %% ../nbs/07_data.ipynb #56f447be
+# %% ../nbs/07_data.ipynb #a8dcdb24
 def _place_faults(root):
     "What is odd about the folders of a data set: labels without images, strangers, other candidates."
-    def is_known(name):
-        return _PAIR.match(name) if root.pairs else _IMAGE.match(name) or _LABEL_KIND.match(name)
+    known = ['pairs'] if root.pairs else ['images', 'fine', 'coarse']
     faults = []
     with_images = root.places.get('images') or root.places.get('sequence', {})
     for kind, by_split in root.places.items():
@@ -368,7 +374,7 @@ def _place_faults(root):
             if kind in ('fine', 'coarse') and split not in with_images:
                 sort = Fault if kind == 'fine' and split != 'test' else Remark   # of test they hold nothing
                 faults.append(sort(folder, f'has labels of {split}, but there are no images', 'add them'))
-            strangers = [e.name for e in _all_files(folder) if not is_known(e.name)]
+            strangers = [e.name for e in _all_files(folder) if _kind(e.name) not in known]
             if strangers:
                 more = f' and {len(strangers) - 1} more' if len(strangers) > 1 else ''
                 what = f'holds what is no frame: {strangers[0]}{more}'

@@ -314,7 +314,7 @@ def instances_to_label_ids(
     "The label of each instance."
     return np.where(numbers > 1000, numbers//1000, numbers).astype(np.uint8)
 
-# %% ../nbs/05_frame.ipynb #ddb23d3e
+# %% ../nbs/05_frame.ipynb #b5148d80
 @dataclass(frozen=True)
 class Frame:
     "One image of a data set: a photo, and perhaps a label, each in a file of its own."
@@ -336,10 +336,11 @@ class Frame:
     @property
     def instances_path(self) -> Path | None:
         "The instanceIds PNG that belongs to the label, if it is there."
-        if not self.labelled:
+        if not self.labelled or not re.search('(label|instance)Ids', self.label_path.name):
             return None
         path = self.label_path.with_name(self.label_path.name.replace('labelIds', 'instanceIds'))
-        return path if path.is_file() and 'instanceIds' in path.name else None
+        there = (path.with_suffix(suffix) for suffix in (path.suffix, '.png', '.PNG'))
+        return next((path for path in there if path.is_file()), None)
 
     @property
     def has_instances(self) -> bool:
@@ -388,7 +389,7 @@ class Frame:
         "Some pixels of each class, see `class_points`."
         return class_points(self.label())
 
-# %% ../nbs/05_frame.ipynb #0c79d530
+# %% ../nbs/05_frame.ipynb #ca7e289b
 def read_pair(
     path: Path  # PNG or JPEG file
 ) -> tuple[np.ndarray, np.ndarray]:  # photo and mask, RGB uint8 [H,W,3] each
@@ -411,10 +412,6 @@ def is_pair(
 
 class PairFrame(Frame):
     "One image of a data set of pairs: photo and colour mask are the halves of one picture."
-    @property
-    def instances_path(self) -> None:
-        return None
-
     @property
     def size(self) -> tuple[int, int]:
         height, width = image_size(self.image_path)

@@ -302,11 +302,15 @@ def _final_scores(matrix, weighted, frame_ious, note):
     by_category = [dict(zip(_CATEGORIES, scores[34:].tolist())) for scores in (iou, iiou)]
     return Scores(matrix, *by_label, *by_category, frame_ious, note)
 
-# %% ../nbs/11_metrics.ipynb #76958609
+# %% ../nbs/11_metrics.ipynb #4bcc2107
 _IDS, _TRAIN_IDS = np.array([(label.id, label.trainId) for label in CLASSES if label.name != 'road']).T
 
-def _doubt(matrix, path):
+_REMEDY = 'turn them into labelIds with to_label_ids'
+
+def _doubt(matrix, frame, path):
     "A `Fault` if counts, int64 [34,34], are those of trainIds, a `Remark` for an odd file, else None."
+    if not matrix[20:].any() and train_ids_suspected(frame.label_ids()):
+        return Fault(frame.label_path, 'holds trainIds, it seems', _REMEDY)
     if matrix[:, 20:].any():
         return None
     try:
@@ -316,9 +320,9 @@ def _doubt(matrix, path):
     right, right_as_train_ids = matrix[_IDS, _IDS].sum(), matrix[_IDS, _TRAIN_IDS].sum()
     if not suspected or right_as_train_ids <= 2*right:
         return None
-    return Fault(path, 'holds trainIds, it seems', 'turn them into labelIds with to_label_ids')
+    return Fault(path, 'holds trainIds, it seems', _REMEDY)
 
-# %% ../nbs/11_metrics.ipynb #b2d30596
+# %% ../nbs/11_metrics.ipynb #db47e777
 def _count_frame(frame, path, instances):
     "Counts int64 [34,34] of a frame, its `instance_hits` or None, its `_doubt`. Raises DataError."
     if not frame.labelled:
@@ -338,7 +342,7 @@ def _count_frame(frame, path, instances):
     label_ids, met = counted[0]
     matrix[label_ids] = met
     hits = instance_hits(*counted[1]) if instances else None
-    return matrix, hits, _doubt(matrix, path)
+    return matrix, hits, _doubt(matrix, frame, path)
 
 # %% ../nbs/11_metrics.ipynb #e6ab88ac
 def _why_no_iiou(found):

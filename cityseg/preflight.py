@@ -6,7 +6,7 @@
 __all__ = ['check_folder', 'is_shared', 'check_device', 'check_frames', 'within_memory', 'splits_that_fit', 'check_shared_memory',
            'check_batch', 'check_validation', 'check_disk', 'check_checkpoint', 'preflight']
 
-# %% ../nbs/18_preflight.ipynb #ca069ad3
+# %% ../nbs/18_preflight.ipynb #9a1a3c78
 import os
 import re
 import shutil
@@ -17,15 +17,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from .config import Run
-from .core import is_out_of_memory, logger, prefetch, printable, read_json
+from .core import DataError, is_out_of_memory, logger, prefetch, printable, read_json
 from .dataset import CropDataset, shared_bytes
 from .distributed import DistributedContext, TimeBudget
 from .frame import Frame
 from .inference import Predictor
+from .labels import N_CLASSES
 from .optimization import TrainState, forward_backward
 from .runs import check_same_run, load_checkpoint, read_history, validations
 
-# %% ../nbs/18_preflight.ipynb #4ba65ef2
+# %% ../nbs/18_preflight.ipynb #ee1bc7a2
 def check_folder(
     run: Run,
     out: Path,   # the run folder; it need not exist
@@ -40,7 +41,7 @@ def check_folder(
                                   'or choose another folder')
         if (out/'run.json').exists():
             check_same_run(run, read_json(out/'run.json'), out)
-    elif (out/'best').exists() or validations(out):
+    elif any((out/name).exists() for name in ('best', 'report.html', 'panels')) or validations(out):
         raise FileExistsError(f'{out} holds the results of a training without its last.pt, and another one '
                               'would replace them: choose another folder, or put last.pt back and --resume')
     elif read_history(out):
@@ -78,7 +79,7 @@ def check_device(
                            'choose the accelerator "GPU T4 x2", or another torch')
     return f'{context.device.type}, {torch.get_num_threads()} threads'
 
-# %% ../nbs/18_preflight.ipynb #8a58c5f7
+# %% ../nbs/18_preflight.ipynb #3d4d4cc5
 def check_frames(
     context: DistributedContext,
     train_frames: list[Frame],
@@ -89,10 +90,15 @@ def check_frames(
     order = np.random.default_rng(0).permutation(len(every))
     mine = [every[i] for i in order[context.rank::context.world]]
     begin, count = time.monotonic(), 0
-    for _ in prefetch(lambda frame: frame.read(), mine, threads=2):
+    is_street = False
+    for _, label in prefetch(lambda frame: frame.read(), mine, threads=2):
         count += 1
+        is_street = is_street or bool(((label > 6) & (label < N_CLASSES)).any())
         if time.monotonic() - begin > 15:
             break
+    if count and not is_street:
+        what = 'holds trainIds, it seems: like all that were read, it has no class after traffic light'
+        raise DataError(mine[0].label_path, what, 'turn them into labelIds with to_label_ids')
     read = 'all read' if count == len(mine) else f'{count*context.world:,} of them read'
     return f'{len(train_frames):,} frames to train on, {len(val_frames):,} to validate, {read}'
 

@@ -115,7 +115,7 @@ def _run_folder(out, context):
             if is_new and not (out/'history.jsonl').exists():
                 shutil.rmtree(out)
 
-# %% ../nbs/19_training.ipynb #032a3950
+# %% ../nbs/19_training.ipynb #f43be294
 def open_run(
     run: Run,
     context: DistributedContext,
@@ -129,13 +129,15 @@ def open_run(
     if context.is_main:
         check_folder(run, out, resume)
         check_same_data(out, train_frames, val_frames)
-        if not checkpoint.exists():
-            with atomic_write(out/'run.json') as temporary:
-                temporary.write_text(json.dumps(run.to_dict(), indent=1))
+        with atomic_write(out/'run.json') as temporary:
+            temporary.write_text(json.dumps(run.to_dict(), indent=1))
     if not is_shared(context, out):
         raise ValueError(f'{out}: the machines must share this folder, or none could go on from what '
                          'another wrote')
-    return TrainState(run, context, checkpoint if checkpoint.exists() else None)
+    state = TrainState(run, context, checkpoint if checkpoint.exists() else None)
+    if state.iteration and not (out/'best').exists():   # deleted: validated once more, to have one
+        state.best, state.validated = -1., min(state.validated, state.iteration - 1)
+    return state
 
 def save_checkpoint(
     state: TrainState,
@@ -414,15 +416,14 @@ def train(
 
         return finish(state, out, total, interrupted and stop.number)
 
-# %% ../nbs/19_training.ipynb #a0e97376
+# %% ../nbs/19_training.ipynb #bcc28f11
 def count_gpus(
     run: Run,
     gpus: int | None  # how many are asked for; None: all
 ) -> int:
     "How many processes there are to be, at least one. Raises ValueError where that can't be."
     there = torch.cuda.device_count()
-    if gpus is None:
-        gpus = max(1, there)
+    gpus = max(1, there) if gpus is None else gpus
     if gpus < 1:
         raise ValueError(f'{gpus} GPUs are asked for: at least 1, or leave --gpus out for all')
     if gpus > there > 0:
@@ -461,7 +462,7 @@ def _follow(workers, out, total):
                     live.update()
     return stop.asked and stop.number
 
-# %% ../nbs/19_training.ipynb #9759837c
+# %% ../nbs/19_training.ipynb #fc68f4ca
 def launch(
     run: Run,              # the experiment
     data: Path | Root,     # a data set or a store
@@ -488,8 +489,7 @@ def launch(
     if not interrupted or row.get('iteration', 0) == total:
         return row
     if workers.process.returncode:
-        remedy = 'there is no checkpoint yet'
-        if (out/'last.pt').exists():
-            remedy = 'go on from the last checkpoint with --resume'
+        is_saved = (out/'last.pt').exists()
+        remedy = 'go on from the last checkpoint with --resume' if is_saved else 'there is no checkpoint yet'
         logger.warning(f'the processes ended before they were ready to stop; {remedy}')
     return {**row, 'interrupted': interrupted}
