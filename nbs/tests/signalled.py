@@ -42,7 +42,9 @@ def get_stuck(root):
 
 
 def send_twice(main):
-    "Send the signal, and once more when it has interrupted the work."
+    "Send the signal while the work waits, and once more when it has interrupted that."
+    while 'result' not in names_of(sys._current_frames()[main.ident]):
+        pass
     send()
     while 'shutdown' not in names_of(sys._current_frames()[main.ident]):
         pass
