@@ -5,6 +5,7 @@ signal comes once more while the first one is waited for)."""
 import os
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.abc import MetaPathFinder
 from cityseg import cli
@@ -37,18 +38,19 @@ def get_stuck(root):
         pool.submit(threading.Event().wait)
         if where == 'again':
             threading.Thread(target=send_twice, args=[threading.main_thread()], daemon=True).start()
-            pool.submit(threading.Event().wait).result()
+            while True:
+                time.sleep(.01)   # unlike a lock, it can't miss a signal that comes just before
         send()
 
 
 def send_twice(main):
-    "Send the signal while the work waits, and once more when it has interrupted that."
-    while 'result' not in names_of(sys._current_frames()[main.ident]):
-        pass
+    "Send the signal, and once more when it has interrupted the work."
     send()
     while 'shutdown' not in names_of(sys._current_frames()[main.ident]):
         pass
-    send()
+    while True:   # a lock may miss one
+        send()
+        time.sleep(.1)
 
 
 def names_of(frame):
