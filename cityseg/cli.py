@@ -84,6 +84,7 @@ def in_words(
     error: Exception
 ) -> str:
     "An error in a sentence."
+    from cityseg.core import disk_fault
     if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT):
         place = f' ({error.filename})' if error.filename else ''
         return f'the disk is full{place}: free some space and do it again; what is whole is kept'
@@ -91,6 +92,8 @@ def in_words(
         is_blocked = isinstance(error, (FileExistsError, NotADirectoryError))
         why = 'a file is where a folder should be' if is_blocked else error.strerror
         return f'{error.filename}: {why}; name a place that can be read and written'
+    if isinstance(error, OSError) and (fault := disk_fault(error)):
+        return f'the file {fault[0]}; {fault[1]} and do it again'
     if isinstance(error, MemoryError):
         return 'memory ran out; ask for less at once (--workers, --batch, --window, --height)'
     if isinstance(error, RecursionError):
@@ -127,7 +130,7 @@ def parse(
 
 # %% ../nbs/28_cli.ipynb #f35ec424
 _RANGES = dict(
-    workers=(1, 1024), gpus=(1, 1024), batch=(1, 4096),
+    workers=(1, 1024), gpus=(1, 1024), batch=(1, 4096), window=(32, 10**5), stride=(1, 10**5),
     count=(0, 10**7), fps=(0.01, 1000), height=(32, 8192),
     strength=(0, 1), strengths=(0, 1), scales=(0.1, 8), smooth=(0, 0.999))
 

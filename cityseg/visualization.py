@@ -321,7 +321,8 @@ def show_iou(
     "IoU per class as bars, best first, with each run's mean."
     runs = iou if isinstance(iou, dict) else {'': iou}
     values = np.array(list(runs.values()), float)      # [runs, 19]
-    names = [f'{run}  mean {np.nanmean(row):.3f}'.strip() for run, row in zip(runs, values)]
+    means = [f'{np.nanmean(row):.3f}' if np.isfinite(row).any() else '-' for row in values]
+    names = [f'{run}  mean {mean}'.strip() for run, mean in zip(runs, means)]
     order = np.argsort(-np.nan_to_num(values, nan=-1).mean(0), kind='stable')
     colors = colors_of(palette)[order]/255
     n = len(runs)
