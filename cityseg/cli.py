@@ -58,20 +58,33 @@ def catch_signals():
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, on_signal)
 
-# %% ../nbs/28_cli.ipynb #9f8a5afc
+# %% ../nbs/28_cli.ipynb #ecc4524c
+class _HeedlessStream(io.TextIOWrapper):
+    "What can't be written is lost, and no error."
+    def write(self, text):
+        with suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self):
+        with suppress(OSError):
+            super().flush()
+
 def prepare_streams():
-    "Put null streams where there are none, and let the others show any text, with escapes if need be."
+    "Put null streams where there are none; let all show any text, and let stderr lose what nobody takes."
     for name in ('stdin', 'stdout', 'stderr'):   # in this order each gets its own number
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, 'r' if name == 'stdin' else 'w'))
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors='backslashreplace')
+    sys.stdout.reconfigure(errors='backslashreplace')
+    encoding = sys.stderr.encoding
+    sys.stderr = _HeedlessStream(sys.stderr.detach(), encoding, 'backslashreplace', line_buffering=True)
 
 # %% ../nbs/28_cli.ipynb #045bd8cd
 def in_words(
     error: Exception
 ) -> str:
     "An error in a sentence."
+    from cityseg.core import disk_fault
     if isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT):
         place = f' ({error.filename})' if error.filename else ''
         return f'the disk is full{place}: free some space and do it again; what is whole is kept'
@@ -79,6 +92,8 @@ def in_words(
         is_blocked = isinstance(error, (FileExistsError, NotADirectoryError))
         why = 'a file is where a folder should be' if is_blocked else error.strerror
         return f'{error.filename}: {why}; name a place that can be read and written'
+    if isinstance(error, OSError) and (fault := disk_fault(error)):
+        return f'the file {fault[0]}; {fault[1]} and do it again'
     if isinstance(error, MemoryError):
         return 'memory ran out; ask for less at once (--workers, --batch, --window, --height)'
     if isinstance(error, RecursionError):
@@ -115,7 +130,7 @@ def parse(
 
 # %% ../nbs/28_cli.ipynb #f35ec424
 _RANGES = dict(
-    workers=(1, 1024), gpus=(1, 1024), batch=(1, 4096),
+    workers=(1, 1024), gpus=(1, 1024), batch=(1, 4096), window=(32, 10**5), stride=(1, 10**5),
     count=(0, 10**7), fps=(0.01, 1000), height=(32, 8192),
     strength=(0, 1), strengths=(0, 1), scales=(0.1, 8), smooth=(0, 0.999))
 

@@ -231,8 +231,8 @@ def disk_fault(
     return None
 
 # %% ../nbs/00_core.ipynb #745b6566
-_KINDS = {type(None): 'null', bool: 'true or false', int: 'a number', float: 'a number', str: 'a text',
-          list: 'a list', tuple: 'a list', dict: 'an object'}   # how a JSON value's type is called
+_KINDS = {type(None): 'null', bool: 'true or false', int: 'a whole number', float: 'a number',
+          str: 'a text', list: 'a list', tuple: 'a list', dict: 'an object'}   # types, as JSON's are called
 
 def _type_fault(value, kinds, where):
     "What differs where a value should be of one of some types, or None; a whole number is a float, too."

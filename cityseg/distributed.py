@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ROW_EVERY', 'DistributedContext', 'TimeBudget', 'StopRequest', 'Stopped', 'until_stopped', 'count_gpus',
-           'worker_main', 'WorkerFailed', 'Workers']
+           'connection_in_words', 'worker_main', 'WorkerFailed', 'Workers']
 
 # %% ../nbs/15_distributed.ipynb #db5abe79
 import atexit
@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from itertools import islice
 import torch
@@ -209,6 +210,18 @@ _MARK = 'cityseg| '
 _LOST = 'another process is gone'
 _REMEDY = 'go on from the last checkpoint with --resume'
 
+@contextmanager
+def connection_in_words() -> Iterator[None]:
+    "Turn the error that another process is gone, as each library has its own, into a ConnectionError."
+    try:
+        yield
+    except Exception as error:
+        message = f'{type(error).__name__}: {error}'
+        if isinstance(error, dist.DistError) or 'gloo' in message or 'NCCL' in message:
+            raise ConnectionError(f'{_LOST} ({message.splitlines()[0][:150]}); {_REMEDY}') from error
+        raise
+
+# %% ../nbs/15_distributed.ipynb #7b1e55aa
 def _stop_with_parent():
     "Interrupt this process when whoever started it closes our standard input, or is gone."
     os.read(0, 1)
@@ -230,14 +243,12 @@ def worker_main(
         getattr(importlib.import_module(module), name)(**json.loads(arguments))
     except Exception as error:
         says_what_to_do = isinstance(error, (ValueError, OSError, RuntimeError, ArithmeticError))
-        message = f'{type(error).__name__}: {error}'
-        if isinstance(error, dist.DistError) or 'gloo' in message or 'NCCL' in message:
-            message = f'{_LOST} ({message.splitlines()[0]}); {_REMEDY}'
-        logger.error(f'rank {os.environ["RANK"]}: {message}', exc_info=not says_what_to_do)
+        message = f'rank {os.environ["RANK"]}: {type(error).__name__}: {error}'
+        logger.error(message, exc_info=not says_what_to_do)
         return 1
     return 0
 
-# %% ../nbs/15_distributed.ipynb #ac72e8f6
+# %% ../nbs/15_distributed.ipynb #14e2bee3
 class WorkerFailed(RuntimeError):
     "A process under torchrun failed."
 
@@ -253,7 +264,12 @@ def _why_they_failed(output):
             break
         memory = ' (out of memory?)' if number == signal.SIGKILL else ''
         return f'rank {rank} was killed by signal {number}{memory}; {_REMEDY}'
-    return said[0] if said else '\n'.join(output[-30:])
+    if said:
+        return said[0]
+    for line in reversed(output):
+        if re.match(r'torch\.distributed\S*(Network|Rendezvous)\w*Error: ', line):
+            return f'they could not meet at 127.0.0.1; is the device lo up (ip link set lo up)? ({line})'
+    return '\n'.join(output[-30:])
 
 # %% ../nbs/15_distributed.ipynb #eaa180bb
 class Workers:

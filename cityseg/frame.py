@@ -148,7 +148,7 @@ def read_rgb(
     is_plain, how = False, cv2.IMREAD_COLOR   # OpenCV turns it upright
     if data.startswith(PNG_SIGNATURE):
         is_plain = _png_header(path, data)[2:] == (8, 2) and b'tRNS' not in data[:data.find(b'IDAT')]
-        how |= cv2.IMREAD_IGNORE_ORIENTATION   # of a PNG, which has none
+        how |= cv2.IMREAD_IGNORE_ORIENTATION   # of a PNG: it lies as its label does
     else:
         _upright_size(path, io.BytesIO(data))   # is it absurd?
     try:

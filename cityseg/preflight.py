@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from .config import Run
-from .core import DataError, is_out_of_memory, logger, prefetch, printable, read_json
+from .core import DataError, is_out_of_memory, logger, prefetch, printable
 from .dataset import CropDataset, shared_bytes
 from .distributed import DistributedContext, TimeBudget
 from .frame import Frame
@@ -25,7 +25,7 @@ from .inference import Predictor
 from .labels import N_CLASSES
 from .model import network_cost
 from .optimization import TrainState, forward_backward
-from .runs import check_same_run, load_checkpoint, read_history, validations
+from .runs import check_same_run, load_checkpoint, read_history, read_run, validations
 
 # %% ../nbs/18_preflight.ipynb #ee1bc7a2
 def check_folder(
@@ -34,14 +34,14 @@ def check_folder(
     resume: bool  # is to go on from its last.pt
 ):
     "Raises FileExistsError where results would be replaced, ValueError for those of another run."
-    if printable(str(out)) != str(out):
-        raise ValueError(f'{out!a}: torch can write below no such name; give another --out')
+    if (name := printable(str(out))) != str(out):
+        raise ValueError(f'{name}: torch can write below no such name; give another --out')
     if (out/'last.pt').exists():
         if not resume:
             raise FileExistsError(f'{out} already holds a training: go on with it by --resume (resume=True), '
                                   'or choose another folder')
         if (out/'run.json').exists():
-            check_same_run(run, read_json(out/'run.json'), out)
+            check_same_run(run, read_run(out), out)
     elif any((out/name).exists() for name in ('best', 'report.html', 'panels')) or validations(out):
         raise FileExistsError(f'{out} holds the results of a training without its last.pt, and another one '
                               'would replace them: choose another folder, or put last.pt back and --resume')

@@ -33,13 +33,17 @@ from .visualization import data_uri, jpeg, show_history, show_iou
 _HOW = ('hours', 'workers', 'store', 'amp', 'accumulate', 'validate_every', 'save_minutes', 'compile',
         'recompute', 'iterations', 'epochs', 'start')   # its end may be moved; its start is done
 
+_ALWAYS = 'architecture encoder encoder_weights loss crop_size batch_size learning_rate'.split()
+
 def _to_run(values, path):
-    "The `Run` that a file holds. Raises DataError."
+    "The `Run` that a file holds; one of an earlier version may lack later fields. Raises DataError."
+    remedy = 'copy it again, or train into another folder'
+    if fault := shape_fault(values, dict.fromkeys(_ALWAYS, object)):   # what every version has written
+        raise DataError(path, f'is not what it should be: {fault}', remedy)
     try:
         return Run.from_dict(values)
     except ValueError as error:
-        what = f'holds no run that this version knows ({error})'
-        raise DataError(path, what, 'copy it again, or train into another folder') from error
+        raise DataError(path, f'holds no run that this version knows ({error})', remedy) from error
 
 def read_run(
     out: Path  # run folder
@@ -50,12 +54,12 @@ def read_run(
 
 # %% ../nbs/14_runs.ipynb #6971fb99
 def check_same_run(
-    run: Run,    # what is to be resumed
-    kept: dict,  # what was begun, as in run.json
-    path: Path   # where that stands
+    run: Run,   # what is to be resumed
+    kept: Run,  # what was begun
+    path: Path  # where that stands
 ):
     "Raises ValueError, with the fields that differ, if they are two runs."
-    changed = {k: both for k, both in differences(run, _to_run(kept, path)).items() if k not in _HOW}
+    changed = {k: both for k, both in differences(run, kept).items() if k not in _HOW}
     weights = changed.get('encoder_weights', ())
     if len({Path(name).name for name in weights}) == 1:
         del changed['encoder_weights']   # the file moved
@@ -85,7 +89,7 @@ def load_checkpoint(
         raise DataError(path, what, remedy) from error
     if fault := shape_fault(state, _CHECKPOINT):
         raise DataError(path, f'is no checkpoint of a training: {fault}', remedy)
-    check_same_run(run, state['run'], path)
+    check_same_run(run, _to_run(state['run'], path), path)
     return state
 
 # %% ../nbs/14_runs.ipynb #68971671
@@ -325,7 +329,8 @@ def compare(
         raise ValueError('name at least one run folder')
     rows, runs = [_best_row(folder) for folder in folders], [read_run(folder) for folder in folders]
     def line(name, cells):
-        return f'{name:18}' + ''.join(f'{str(cell)[-22:]:>24}' for cell in cells)
+        words = [' '.join(str(cell).split()) for cell in cells]   # a name may have two lines
+        return f'{name:18}' + ''.join(f'{word[-22:]:>24}' for word in words)
     lines = [line('', folders)]
     for field in runs[0].to_dict():
         values = [getattr(run, field) for run in runs]

@@ -27,7 +27,7 @@ from .core import DataError, atomic_write, folder_lock, is_out_of_memory, logger
 from .data import Root, frames
 from .dataset import CropDataset, frame_loader, training_loader
 from .distributed import (ROW_EVERY, DistributedContext, Stopped, StopRequest, TimeBudget, Workers,
-                                 count_gpus, until_stopped)
+                                 connection_in_words, count_gpus, until_stopped)
 from .frame import Frame
 from .inference import Predictor
 from .labels import CLASS_NAMES
@@ -374,7 +374,7 @@ def train(
     out, budget = Path(out), TimeBudget(run.hours)
     train_frames, val_frames = frames(data, 'train'), frames(data, 'val')
     context = DistributedContext(run.amp)
-    with _run_folder(out, context):
+    with _run_folder(out, context), connection_in_words():
         check_device(context)
         state = open_run(run, context, out, resume, train_frames, val_frames)
         total = total_iterations(run, len(train_frames))

@@ -325,6 +325,8 @@ class Inspect:
 
     def __call__(self):
         check_out_files(self.out, inputs=[self.predictions, self.other, self.notes])
+        if self.notes and not self.notes.exists():
+            raise DataError(self.notes, 'does not exist', 'name a file of notes, or leave it out')
         from cityseg.data import frames
         listed = frames(self.root, self.split, labels=self.split != 'test')
         predictions = _predictions_or_model(self.predictions)
@@ -345,8 +347,9 @@ class Compare:
             raise DataError(self.plot, 'is no name of a picture', 'let it end in .png, .jpg, .svg or .pdf')
         check_out_files(self.plot)
         for run in self.runs:
-            if not run.exists():
-                raise DataError(run, 'does not exist', 'look for a slip in its name')
+            lacks = [name for name in ('run.json', 'history.jsonl') if not (run/name).exists()]
+            if lacks:
+                raise DataError(run, f'is no run: it has no {lacks[0]}', 'look for a slip in its name')
         from cityseg.runs import compare, show_runs
         _show(compare(self.runs))
         with atomic_write(self.plot) as part:

@@ -321,6 +321,7 @@ def timelapse(
     palette: str = 'official'  # 'official', or 'safe' for the colour-blind
 ) -> Film:  # path of the mp4
     "Film a city with the predictions over it. Raises ValueError for what can't be filmed."
+    check_regular_file(out)
     if Path(out).suffix.lower() not in ('', '.mp4', '.gif'):
         raise ValueError(f'{out}: a film is written as .mp4, with a .gif beside it')
     if isinstance(predictions, (str, Path)):

@@ -7,9 +7,10 @@ __all__ = ['PALETTES', 'shrink', 'colors_of', 'colorize', 'same_size', 'overlay'
            'letters', 'classes_present', 'legend', 'plain_text', 'figure', 'plain_axes', 'show_images', 'show_frame',
            'show_batch', 'show_prediction', 'show_iou', 'show_history']
 
-# %% ../nbs/12_visualization.ipynb #58440bff
+# %% ../nbs/12_visualization.ipynb #4248c28d
 import base64
 import math
+import warnings
 from collections.abc import Sequence
 from itertools import zip_longest
 import cv2
@@ -182,7 +183,9 @@ def legend(
             patches.append(Patch(facecolor='.06', edgecolor='.4', hatch='//////', lw=0, label='void'))
     return patches
 
-# %% ../nbs/12_visualization.ipynb #77881ec3
+# %% ../nbs/12_visualization.ipynb #2f4ea030
+warnings.filterwarnings('ignore', 'Glyph .* missing', UserWarning)   # a box in the picture says it, too
+
 def plain_text(
     text: str  # from outside, such as the name of a run
 ) -> str:
@@ -318,7 +321,8 @@ def show_iou(
     "IoU per class as bars, best first, with each run's mean."
     runs = iou if isinstance(iou, dict) else {'': iou}
     values = np.array(list(runs.values()), float)      # [runs, 19]
-    names = [f'{run}  mean {np.nanmean(row):.3f}'.strip() for run, row in zip(runs, values)]
+    means = [f'{np.nanmean(row):.3f}' if np.isfinite(row).any() else '-' for row in values]
+    names = [f'{run}  mean {mean}'.strip() for run, mean in zip(runs, means)]
     order = np.argsort(-np.nan_to_num(values, nan=-1).mean(0), kind='stable')
     colors = colors_of(palette)[order]/255
     n = len(runs)

@@ -5,6 +5,7 @@ signal comes once more while the first one is waited for)."""
 import os
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.abc import MetaPathFinder
 from cityseg import cli
@@ -37,7 +38,8 @@ def get_stuck(root):
         pool.submit(threading.Event().wait)
         if where == 'again':
             threading.Thread(target=send_twice, args=[threading.main_thread()], daemon=True).start()
-            pool.submit(threading.Event().wait).result()
+            while True:
+                time.sleep(.01)   # unlike a lock, it can't miss a signal that comes just before
         send()
 
 
@@ -46,7 +48,9 @@ def send_twice(main):
     send()
     while 'shutdown' not in names_of(sys._current_frames()[main.ident]):
         pass
-    send()
+    while True:   # a lock may miss one
+        send()
+        time.sleep(.1)
 
 
 def names_of(frame):
