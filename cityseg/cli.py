@@ -59,7 +59,7 @@ def catch_signals():
             signal.signal(number, on_signal)
 
 # %% ../nbs/29_cli.ipynb #ecc4524c
-class _HeedlessStream(io.TextIOWrapper):
+class _LossyStream(io.TextIOWrapper):
     "What can't be written is lost, and no error."
     def write(self, text):
         with suppress(OSError):
@@ -77,7 +77,7 @@ def prepare_streams():
             setattr(sys, name, open(os.devnull, 'r' if name == 'stdin' else 'w'))
     sys.stdout.reconfigure(errors='backslashreplace')
     encoding = sys.stderr.encoding
-    sys.stderr = _HeedlessStream(sys.stderr.detach(), encoding, 'backslashreplace', line_buffering=True)
+    sys.stderr = _LossyStream(sys.stderr.detach(), encoding, 'backslashreplace', line_buffering=True)
 
 # %% ../nbs/29_cli.ipynb #045bd8cd
 def in_words(

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ARCHITECTURES', 'LOSSES', 'AUGMENTATIONS', 'Share', 'Count', 'RECIPES', 'RECIPE_HELP', 'parse_loss', 'encoder_names',
-           'Range', 'Run', 'recipe', 'differences', 'find_model']
+           'Range', 'Run', 'recipe', 'total_iterations', 'differences', 'find_model']
 
 # %% ../nbs/02_config.ipynb #69cc048f
 import reprlib
@@ -306,6 +306,13 @@ def recipe(
     if name not in RECIPES:
         raise ValueError(did_you_mean(name, RECIPES, 'recipe'))
     return Run.from_dict({**RECIPES[name].to_dict(), **values})
+
+def total_iterations(
+    run: Run,
+    frame_count: int  # training frames
+) -> int:
+    "How many optimizer steps a run is long."
+    return run.iterations or max(1, round(run.epochs*frame_count/run.batch_size))
 
 def differences(
     run: Run,

@@ -350,7 +350,7 @@ def duration(
     "A time as a person says it."
     minutes = round(seconds/60)
     if minutes < 1:
-        return f'{seconds:.0f} seconds'
+        return f'{seconds:.0f} second{"" if round(seconds) == 1 else "s"}'
     if minutes < 120:
         return f'{minutes} minute{"s" if minutes > 1 else ""}'
     return f'{minutes/60:.1f} hours'

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 import numpy as np
 import torch
-from .config import Run
-from .core import DataError, is_out_of_memory, logger, prefetch, printable
+from .config import Run, total_iterations
+from .core import DataError, duration, is_out_of_memory, logger, prefetch, printable
 from .dataset import CropDataset, shared_bytes
 from .distributed import DistributedContext, TimeBudget
 from .frame import Frame
@@ -170,8 +170,8 @@ def splits_that_fit(
     criterion: torch.nn.Module,
     images: torch.Tensor,         # a micro-batch of crops, uint8 [b,h,w,3]
     labels: torch.Tensor          # trainIds uint8 [b,h,w]
-) -> int:
-    "In how many pieces a micro-batch must be taken. Raises RuntimeError where not even one crop fits."
+) -> tuple[int, float]:           # pieces, seconds
+    "In how many pieces a micro-batch must be taken, and its time. Raises RuntimeError where no crop fits."
     splits, labels = 1, labels.to(state.context.device)
     state.model.train()
     statistics = [buffer.clone() for buffer in state.model.buffers()]
@@ -186,9 +186,13 @@ def splits_that_fit(
                                    f'{state.context.device}: try a smaller --crop-size, --recompute, '
                                    'or a lighter encoder')
             splits *= 2
+        begin = time.monotonic()
+        for x, y in zip(images.chunk(splits), labels.chunk(splits)):
+            forward_backward(state, state.model, criterion, x, y).item()   # waits for the GPU
+        seconds = time.monotonic() - begin
         for parameter in state.model.parameters():
             parameter.requires_grad_(parameter.grad is not None)
-        return splits
+        return splits, seconds
     finally:
         state.optimizer.zero_grad(set_to_none=True)
         for buffer, kept in zip(state.model.buffers(), statistics):
@@ -227,9 +231,12 @@ def check_batch(
     samples = [crops[i % len(crops)] for i in range(count)]
     images = torch.stack([torch.as_tensor(image) for image, _ in samples])
     labels = torch.stack([torch.as_tensor(label) for _, label in samples])
-    state.splits = max(context.gather(splits_that_fit(state, criterion, images, labels)))
+    tried = context.gather(splits_that_fit(state, criterion, images, labels))
+    state.splits, seconds = (max(each) for each in zip(*tried))
+    total = total_iterations(run, len(crops.frames))
     height, width = run.crop_size
-    found = f'{count} crops of {height}x{width} forward and backward'
+    found = (f'{count} crops of {height}x{width} forward and backward in {seconds:.2g} s; so '
+             f'{total:,} iterations take about {duration(seconds*run.accumulate*total)}, validations apart')
     if context.device.type == 'cuda':
         found += f', {torch.cuda.max_memory_allocated()/1e9:.1f} GB'
     if state.splits > 1:

@@ -188,7 +188,7 @@ class History:
         out: Path,
         iteration: int = 0,              # iterations done before; rows of later ones go
         validated: int = None,           # of them validated; later validations are done again. None: all
-        device: 'torch.device' = None,   # for machine.json
+        facts: dict = None,              # for machine.json; None: `machine_facts()`
         missing: set = None              # see `tolerate_full_disk`
     ):
         self.out, self.missing = out, missing
@@ -197,7 +197,7 @@ class History:
         self.lines = [json.dumps(row) + '\n' for row in kept]
         self._write()
         with atomic_write(out/'machine.json') as temporary:
-            temporary.write_text(json.dumps(machine_facts(device), indent=1))
+            temporary.write_text(json.dumps(facts or machine_facts(), indent=1))
         self.board = self._open_board(purge_step=iteration + 1 if iteration else None)
 
     def _open_board(self, purge_step=None):
