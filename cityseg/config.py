@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ARCHITECTURES', 'LOSSES', 'AUGMENTATIONS', 'Share', 'Count', 'RECIPES', 'RECIPE_HELP', 'parse_loss', 'encoder_names',
-           'Range', 'Run', 'recipe', 'total_iterations', 'differences', 'find_model']
+           'Range', 'Run', 'recipe', 'total_iterations', 'differences', 'find_model', 'weights_file', 'find_start']
 
 # %% ../nbs/02_config.ipynb #69cc048f
 import reprlib
@@ -342,3 +342,24 @@ def find_model(
         raise FileNotFoundError(f'no trained model in {folder}: it has no config.json and no best/ '
                                 f'(was the run validated once?); {_WHAT_TO_NAME}')
     return folder
+
+# %% ../nbs/02_config.ipynb #a494d775
+def weights_file(
+    run: Run
+) -> Path | None:  # None: the encoder's weights have a name, or are not needed
+    "The file with the encoder's weights. Raises FileNotFoundError."
+    path = Path(run.encoder_weights)
+    is_file = path.suffix in ('.pth', '.pt', '.bin', '.ckpt', '.tar', '.safetensors')
+    if not is_file or run.start != 'none':
+        return None
+    if not path.exists():
+        raise FileNotFoundError(f'encoder weights: no file {path}')
+    return path
+
+def find_start(
+    run: Run
+):
+    "Look for all that a run begins with. Raises FileNotFoundError."
+    weights_file(run)
+    if run.start != 'none' and not Path(run.start).is_file():
+        find_model(run.start)

@@ -28,7 +28,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
-from .config import ARCHITECTURES, Run, find_model
+from .config import ARCHITECTURES, Run, find_model, weights_file
 from .core import (DataError, atomic_write, check_regular_file, did_you_mean, is_out_of_memory, logger,
                           read_json)
 from .labels import N_CLASSES
@@ -110,8 +110,6 @@ def timm_options(
     return options
 
 # %% ../nbs/10_model.ipynb #f26e20ec
-_FILES = ('.pth', '.pt', '.bin', '.ckpt', '.tar', '.safetensors')
-
 def _misfit(run, error):
     "What to raise where a network can't be made or run because of that error."
     if is_out_of_memory(error):
@@ -132,7 +130,7 @@ def create_network(
 ) -> nn.Module:
     "SMP's network of a run, with weights that have a name. Raises ValueError for what doesn't fit."
     weights = run.encoder_weights
-    if weights == 'none' or Path(weights).suffix in _FILES:
+    if weights == 'none' or weights_file(run):
         weights = None
     elif run.encoder.startswith('tu-'):
         weights = True   # timm's variant stands in the encoder's name
@@ -283,10 +281,7 @@ def build_model(
     """The network of a run; its .mean and .std are three numbers each, for RGB in 0..1.
 
     Raises OSError, with a remedy, when weights can't be had; ValueError when they don't fit."""
-    path = Path(run.encoder_weights)
-    from_file = path.suffix in _FILES and run.start == 'none'
-    if from_file and not path.exists():
-        raise FileNotFoundError(f'encoder weights: no file {path}')
+    file = weights_file(run)
     try:
         model = create_network(replace(run, encoder_weights='none') if run.start != 'none' else run)
         mean_and_std = normalization(run.encoder, run.encoder_weights)
@@ -296,8 +291,8 @@ def build_model(
             f'({type(error).__name__}). Train from scratch with --encoder-weights none; or, on '
             'Kaggle, switch the internet on, or attach the weights as a data set and pass the file: '
             '--encoder-weights /kaggle/input/.../NAME.pth') from error
-    if from_file:
-        model = load_encoder(model, run, path)
+    if file:
+        model = load_encoder(model, run, file)
     model.mean, model.std = mean_and_std
     tell_licence(run)
     if run.start != 'none':

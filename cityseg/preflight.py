@@ -86,7 +86,10 @@ def check_network(
 ) -> str:
     "What a crop costs, in words. Raises RuntimeError where it is to be compiled and no compiler works."
     height, width = state.run.crop_size
-    parameters, operations = network_cost(state.model, height, width)
+    try:
+        parameters, operations = network_cost(state.model, height, width)
+    except (AssertionError, IndexError, RuntimeError, ValueError):
+        return 'takes no such crop, as the batch will tell'
     found = f'{parameters/1e6:.1f} M parameters, {operations/1e9:.3g} GFLOPs for a crop of {height}x{width}'
     if not state.run.compile:
         return found

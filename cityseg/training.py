@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -100,13 +100,16 @@ def _run_folder(out, context):
     if not context.is_main:
         yield
         return
-    is_new = not out.exists()
+    made = [folder for folder in (out, *out.parents) if not folder.exists()]
     with folder_lock(out, seconds=10):
         try:
             yield
         finally:
-            if is_new and not (out/'history.jsonl').exists():
+            if made and not (out/'history.jsonl').exists():
                 shutil.rmtree(out)
+                for folder in made[1:]:
+                    with suppress(OSError):   # another run may be in it by now
+                        folder.rmdir()
 
 # %% ../nbs/20_training.ipynb #f43be294
 def open_run(

@@ -17,7 +17,7 @@ from textwrap import fill
 from typing import Annotated, Literal
 import tyro
 from tyro.conf import DisallowNone, FlagCreatePairsOff, OmitArgPrefixes, Positional, UseAppendAction
-from .config import RECIPE_HELP, RECIPES, Run, find_model, recipe
+from .config import RECIPE_HELP, RECIPES, Run, find_model, find_start, recipe
 from .core import (
     DataError, Remark, abbreviate, atomic_write, check_out_files, check_out_folder, check_regular_file,
     did_you_mean, printable)
@@ -116,6 +116,8 @@ class Train:
     def __call__(self):
         _splits(self.root)   # is there any data?
         check_out_folder(self.out)
+        if not self.resume:
+            find_start(self.run)
         if self.run.store not in ('auto', 'none'):
             check_out_folder(Path(self.run.store))
         from cityseg.training import launch
