@@ -105,7 +105,7 @@ class TrainState:
     ):
         torch.manual_seed(run.seed)
         self.run, self.context = run, context
-        model = build_model(replace(run, encoder_weights='none') if checkpoint else run)
+        model = build_model(replace(run, encoder_weights='none', start='none') if checkpoint else run)
         model = model.to(context.device, memory_format=torch.channels_last)
         self.model = context.synchronize_batchnorm(model)
         self.ema = ModelEmaV3(self.model).requires_grad_(False) if run.ema else None
