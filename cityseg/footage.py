@@ -7,6 +7,7 @@ __all__ = ['PICTURES', 'folder_frames', 'Footage', 'is_film', 'open_film', 'film
 
 # %% ../nbs/23_footage.ipynb #7ef69984
 import math
+import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -54,6 +55,9 @@ def _as_frame(picture, number):
     return Frame(path.absolute().parent.name, 0, number, 'film', path)
 
 # %% ../nbs/23_footage.ipynb #a3798667
+# a fork in which Python goes on may hang where there are threads; so Ctrl-C reaches ffmpeg, too
+os.environ.setdefault('IMAGEIO_FFMPEG_NO_PREVENT_SIGINT', '1')
+
 class Footage(NamedTuple):
     "A film to be read, or a part of one."
     path: Path
