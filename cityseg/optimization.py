@@ -95,7 +95,7 @@ def set_learning_rate(
         begin = group.get('begin', 0)   # earlier checkpoints have none
         group['lr'] = rate*group['rate'] if iteration >= begin else 0.
 
-# %% ../nbs/18_optimization.ipynb #d0711d09
+# %% ../nbs/18_optimization.ipynb #b86f22e1
 class TrainState:
     "Everything that changes in training: weights, their average, optimizer, iteration, best mean IoU."
     def __init__(self,
@@ -152,6 +152,7 @@ class TrainState:
         for name in ('iteration', 'validated', 'best', 'row', 'skipped'):
             setattr(self, name, content[name])
         self.earlier_seconds = content['seconds']
+        self.run = replace(self.run, start=content['run'].get('start', 'none'))   # that is done, and stays
         try:
             self._load(content)
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
