@@ -241,7 +241,7 @@ def recompute_blocks(
         if is_block and not has_batch_norm:
             module.forward = partial(checkpoint, module.forward, use_reentrant=False)
 
-# %% ../nbs/10_model.ipynb #46d930ea
+# %% ../nbs/10_model.ipynb #48535ca1
 def warm_start(
     model: nn.Module,   # with .mean and .std; is changed
     source: Path | str  # a file of weights, or what `find_model` takes
@@ -261,7 +261,8 @@ def warm_start(
         if kept := kept_normalization(folder):
             model.mean, model.std = tuple(kept['mean']), tuple(kept['std'])
     new = [name for name in wanted if name not in fitting and not name.endswith('num_batches_tracked')]
-    rest = f'; new are {len(new)}, such as {new[-1]}' if new else ''
+    in_encoder = sum(name.startswith('encoder.') for name in new)
+    rest = f'; new are {len(new)}, {in_encoder} of them in the encoder, such as {new[0]}' if new else ''
     logger.info(f'{len(fitting):,} of {len(wanted):,} tensors are taken from {source}{rest}')
 
 # %% ../nbs/10_model.ipynb #b586e967
