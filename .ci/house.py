@@ -47,7 +47,7 @@ def execute(path: Path):
         cell.cell_type = 'raw'
     folder = {'metadata': {'path': str(path.parent)}}
     try:
-        NotebookClient(notebook, extra_arguments=JPEG_FIGURES, timeout=900, resources=folder).execute()
+        NotebookClient(notebook, extra_arguments=JPEG_FIGURES, timeout=7200, resources=folder).execute()
     except CellExecutionError as error:
         colourless = re.sub(r'\x1b\[[0-9;]*m', '', str(error))
         sys.exit(f'{path.name}: {colourless[-4000:]}')
