@@ -343,23 +343,29 @@ def find_model(
                                 f'(was the run validated once?); {_WHAT_TO_NAME}')
     return folder
 
-# %% ../nbs/02_config.ipynb #a494d775
+# %% ../nbs/02_config.ipynb #667314e1
+_WEIGHT_FILES = '.pth', '.pt', '.bin', '.ckpt', '.tar', '.safetensors'
+
 def weights_file(
     run: Run
 ) -> Path | None:  # None: the encoder's weights have a name, or are not needed
-    "The file with the encoder's weights. Raises FileNotFoundError."
-    path = Path(run.encoder_weights)
-    is_file = path.suffix in ('.pth', '.pt', '.bin', '.ckpt', '.tar', '.safetensors')
-    if not is_file or run.start != 'none':
+    "The file with the encoder's weights. Raises FileNotFoundError, or ValueError for what is none."
+    if run.start != 'none':
         return None
-    if not path.exists():
-        raise FileNotFoundError(f'encoder weights: no file {path}')
-    return path
+    path = Path(run.encoder_weights)
+    if path.suffix in _WEIGHT_FILES:
+        if not path.exists():
+            raise FileNotFoundError(f'encoder weights: no file {path}')
+        return path
+    if path.suffix or run.encoder.startswith('tu-') and run.encoder_weights not in ('imagenet', 'none'):
+        raise ValueError(f'encoder weights: {path} is neither imagenet, none nor a file '
+                         f'({", ".join(_WEIGHT_FILES)}); which of timm\'s, the encoder\'s name tells')
+    return None
 
 def find_start(
     run: Run
 ):
-    "Look for all that a run begins with. Raises FileNotFoundError."
+    "Look for all that a run begins with. Raises FileNotFoundError, ValueError."
     weights_file(run)
     if run.start != 'none' and not Path(run.start).is_file():
         find_model(run.start)

@@ -122,7 +122,7 @@ def timm_options(
             options[keyword] = value
     return options
 
-# %% ../nbs/10_model.ipynb #f26e20ec
+# %% ../nbs/10_model.ipynb #c22aee69
 def _misfit(run, error):
     "What to raise where a network can't be made or run because of that error."
     if is_out_of_memory(error):
@@ -147,11 +147,10 @@ def create_network(
         weights = None
     elif run.encoder.startswith('tu-'):
         weights = True   # timm's variant stands in the encoder's name
-    options = decoder_options(run.architecture, run.decoder_channels)
+    options = {**decoder_options(run.architecture, run.decoder_channels), **timm_options(run)}
     if tensors:
         weights, options['pretrained_cfg_overlay'] = True, dict(state_dict=tensors)
     try:
-        options.update(timm_options(run))
         model = smp.create_model(run.architecture, run.encoder, encoder_weights=weights,
                                  classes=N_CLASSES, **options)
         with torch.no_grad():   # some encoders take images of one size only
@@ -163,7 +162,7 @@ def create_network(
     model.config.pop('pretrained_cfg_overlay', None)
     return model.train()
 
-# %% ../nbs/10_model.ipynb #c220c97a
+# %% ../nbs/10_model.ipynb #37b2c93a
 def _as_timm_has_them(run, tensors):
     "timm's network of a run, without memory; the tensors by its names and in its shapes."
     with ShapesOnly():
@@ -190,8 +189,8 @@ def load_encoder(
     if lacking and run.encoder.startswith('tu-'):
         try:
             plain, renamed = _as_timm_has_them(run, tensors)
-        except (KeyError, RuntimeError) as error:   # it looks for some names
-            raise ValueError(f'{path} does not fit {run.encoder} ({error})') from error
+        except Exception:   # timm looks for some names, for each network in its own way
+            plain, renamed = network, found
         by_timm = _lacking(plain, renamed)
         if not by_timm:
             return create_network(run, renamed)
@@ -242,7 +241,7 @@ def recompute_blocks(
         if is_block and not has_batch_norm:
             module.forward = partial(checkpoint, module.forward, use_reentrant=False)
 
-# %% ../nbs/10_model.ipynb #46d930ea
+# %% ../nbs/10_model.ipynb #48535ca1
 def warm_start(
     model: nn.Module,   # with .mean and .std; is changed
     source: Path | str  # a file of weights, or what `find_model` takes
@@ -262,7 +261,8 @@ def warm_start(
         if kept := kept_normalization(folder):
             model.mean, model.std = tuple(kept['mean']), tuple(kept['std'])
     new = [name for name in wanted if name not in fitting and not name.endswith('num_batches_tracked')]
-    rest = f'; new are {len(new)}, such as {new[-1]}' if new else ''
+    in_encoder = sum(name.startswith('encoder.') for name in new)
+    rest = f'; new are {len(new)}, {in_encoder} of them in the encoder, such as {new[0]}' if new else ''
     logger.info(f'{len(fitting):,} of {len(wanted):,} tensors are taken from {source}{rest}')
 
 # %% ../nbs/10_model.ipynb #b586e967
@@ -290,7 +290,7 @@ def tell_licence(
         logger.info(f'the weights of {run.encoder[3:]} come under {licence}: read it before you publish what '
                     'you make of them')
 
-# %% ../nbs/10_model.ipynb #167bbbcc
+# %% ../nbs/10_model.ipynb #d3b36aef
 def build_model(
     run: Run     # architecture, encoder, encoder_weights, decoder_channels, recompute
 ) -> nn.Module:  # float [B,3,H,W] -> logits [B,19,H,W]
@@ -301,7 +301,8 @@ def build_model(
     try:
         weights = run.encoder_weights if run.start == 'none' else 'none'   # a start has them
         model = create_network(replace(run, encoder_weights=weights))
-        mean_and_std = normalization(run.encoder, weights)
+        expects = run.encoder_weights if run.encoder.startswith('tu-') else weights   # timm tells offline
+        mean_and_std = normalization(run.encoder, expects)
     except OSError as error:
         raise OSError(
             f'the weights {run.encoder_weights!r} of encoder {run.encoder!r} could not be fetched '

@@ -39,7 +39,7 @@ def learning_rate(
         return run.learning_rate*(.5 + .5*math.cos(math.pi*done))
     return run.learning_rate
 
-# %% ../nbs/18_optimization.ipynb #15011813
+# %% ../nbs/18_optimization.ipynb #e35358f5
 def encoder_rates(
     encoder: torch.nn.Module,
     run: Run                   # encoder_rate, layer_decay
@@ -52,8 +52,8 @@ def encoder_rates(
         raise ValueError(f'layer_decay: it is for the vision transformers of DPT; timm tells no blocks of '
                          f'{run.encoder} apart: leave it at 1')
     layers = group_parameters(network, network.group_matcher(coarse=False), reverse=True)
-    last = max(layers.values())
-    return {f'model.{name}': run.encoder_rate*run.layer_decay**(last - i) for name, i in layers.items()}
+    last = max(i for name, i in layers.items() if not name.startswith('fc_norm'))   # of no use to DPT
+    return {f'model.{name}': run.encoder_rate*run.layer_decay**max(0, last - i) for name, i in layers.items()}
 
 def parameter_groups(
     model: torch.nn.Module,  # with an `encoder`, as SMP models have
@@ -95,7 +95,7 @@ def set_learning_rate(
         begin = group.get('begin', 0)   # earlier checkpoints have none
         group['lr'] = rate*group['rate'] if iteration >= begin else 0.
 
-# %% ../nbs/18_optimization.ipynb #d0711d09
+# %% ../nbs/18_optimization.ipynb #b86f22e1
 class TrainState:
     "Everything that changes in training: weights, their average, optimizer, iteration, best mean IoU."
     def __init__(self,
@@ -152,6 +152,7 @@ class TrainState:
         for name in ('iteration', 'validated', 'best', 'row', 'skipped'):
             setattr(self, name, content[name])
         self.earlier_seconds = content['seconds']
+        self.run = replace(self.run, start=content['run'].get('start', 'none'))   # that is done, and stays
         try:
             self._load(content)
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:

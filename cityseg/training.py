@@ -111,7 +111,7 @@ def _run_folder(out, context):
                     with suppress(OSError):   # another run may be in it by now
                         folder.rmdir()
 
-# %% ../nbs/20_training.ipynb #f43be294
+# %% ../nbs/20_training.ipynb #d067cb33
 def open_run(
     run: Run,
     context: DistributedContext,
@@ -138,7 +138,7 @@ def open_run(
         if before != total:
             logger.info(f'the end moves from iteration {before:,} to {total:,}: the rates are planned anew')
         with atomic_write(out/'run.json') as temporary:
-            temporary.write_text(json.dumps(run.to_dict(), indent=1))
+            temporary.write_text(json.dumps(state.run.to_dict(), indent=1))
     if state.iteration and not (out/'best').exists():   # deleted: validated once more, to have one
         state.best, state.validated = -1., min(state.validated, state.iteration - 1)
     return state

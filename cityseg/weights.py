@@ -42,8 +42,9 @@ def _groups(content, name=''):
     for key, value in content.items():
         yield from _groups(value, str(key))
 
-# %% ../nbs/09_weights.ipynb #28953a37
+# %% ../nbs/09_weights.ipynb #2c1de42d
 _AVERAGES = ('average', 'ema', 'model_ema', 'state_dict_ema', 'teacher')   # better than those beside them
+_FOREIGN = r'(?:Unsupported (?:global|class)\S*:? (?:GLOBAL )?|with (?=TorchScript))(\S+)'   # says torch
 _SCALAR = np.float64(0).__reduce__()[0]   # how numpy's numbers are pickled, by its older and newer name
 _PLAIN = [Namespace, np.dtype, np.dtypes.Float64DType, (_SCALAR, 'numpy.core.multiarray.scalar'),
           (_SCALAR, 'numpy._core.multiarray.scalar')]
@@ -61,24 +62,29 @@ def read_weights(
     if re.match(rb'\s*<(!doctype|html|\?xml)', head):
         raise DataError(path, 'is a web page, not weights', again)
     try:
-        if path.suffix == '.safetensors':
+        if head[8:9] == b'{':   # safetensors: the length of the header, then the header; whatever its name
             content = safetensors.torch.load_file(path)
         else:
-            with torch.serialization.safe_globals(_PLAIN):
-                content = torch.load(path, map_location='cpu', weights_only=True)
+            with path.open('rb') as file, torch.serialization.safe_globals(_PLAIN):
+                content = torch.load(file, map_location='cpu', weights_only=True)   # a path's name would tell
+        groups = list(_groups(content))
     except Exception as error:   # each format fails in its own way
         if is_out_of_memory(error):
             raise
-        if foreign := re.search(r'Unsupported (?:global|class)\S*:? (?:GLOBAL )?(\S+)', str(error)):
+        if foreign := re.search(_FOREIGN, str(error)):
             what = f'holds more than tensors and plain values ({foreign[1]}), which might run code'
             raise DataError(path, what, 'save its state_dict alone') from error
         raise DataError(path, 'is cut off, or no file of weights', again) from error
-    groups = list(_groups(content))
     most = max((len(tensors) for _, tensors in groups), default=0)
     if not most:
         raise DataError(path, 'holds no tensors with names', 'name another file')
     largest = {name: tensors for name, tensors in groups if len(tensors) == most}
-    return next((largest[name] for name in _AVERAGES if name in largest), next(iter(largest.values())))
+    found = next((largest[name] for name in _AVERAGES if name in largest), next(iter(largest.values())))
+    for tensor in found.values():
+        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta or tensor.is_complex():
+            what = 'holds tensors that are sparse, quantised, complex or without content'
+            raise DataError(path, what, 'save them as plain ones')
+    return found
 
 # %% ../nbs/09_weights.ipynb #6fa170f3
 def without_prefix(
