@@ -253,7 +253,8 @@ def warm_start(
     wanted = model.state_dict()
     found = without_prefix(read_weights(path), wanted)
     fitting = {name: v for name, v in found.items() if name in wanted and v.shape == wanted[name].shape}
-    if not any(name.startswith('encoder.') for name in fitting):
+    learned = [name for name in fitting if not name.endswith('num_batches_tracked')]
+    if not any(name.startswith('encoder.') for name in learned):
         raise ValueError(f'start: {source} has no tensor of this encoder; name a model of the same one, or '
                          'give the weights of an encoder alone as --encoder-weights')
     model.load_state_dict(fitting, strict=False)
