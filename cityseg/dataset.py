@@ -367,6 +367,7 @@ def shared_bytes(
     places = AHEAD*run.workers + 1 if run.workers else 0   # the main process alone shares nothing
     return places*batch_size*height*width*4                # red, green, blue, trainId
 
+# %% ../nbs/08_dataset.ipynb #e0ba059e
 class SharedBatches(Dataset):
     "Places for batches in memory that the workers and the main process share."
     def __init__(

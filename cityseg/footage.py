@@ -85,6 +85,7 @@ def is_film(
     is_path = isinstance(source, (str, Path))
     return is_path and not Path(source).is_dir() and Path(source).suffix.lower() not in PICTURES
 
+# %% ../nbs/23_footage.ipynb #982acaa2
 def open_film(
     path: Path,           # of any kind that ffmpeg reads
     start: float = 0.,    # seconds that are left out
@@ -109,6 +110,7 @@ def open_film(
     sound = 'audio_codec' in about
     return Footage(Path(path), about['fps'] or 25., seconds, size, start, every, has_sound=sound)
 
+# %% ../nbs/23_footage.ipynb #65c7c402
 def film_pictures(
     footage: Footage
 ) -> Iterator[np.ndarray]:  # RGB uint8 [H,W,3]

@@ -73,6 +73,7 @@ def parameter_groups(
     return [dict(params=parameters, rate=rate, weight_decay=decay, begin=begin)
             for (rate, decay, begin), parameters in groups.items()]
 
+# %% ../nbs/18_optimization.ipynb #f592e0d9
 def build_optimizer(
     model: torch.nn.Module,
     run: Run

@@ -143,6 +143,7 @@ def open_run(
         state.best, state.validated = -1., min(state.validated, state.iteration - 1)
     return state
 
+# %% ../nbs/20_training.ipynb #b9a293d6
 def save_checkpoint(
     state: TrainState,
     out: Path,

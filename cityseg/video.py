@@ -208,6 +208,7 @@ def _film_shots(footage, weather, strength):
         when = _clock(footage.start + number*footage.every/footage.fps)
         yield Shot(number, frame, add_weather(image, weather, strength, seed=number), when=when)
 
+# %% ../nbs/24_video.ipynb #addf09d0
 def _shots(frames, footage, weather, strength):
     "Frames or a film on their way into the film, and their size."
     if footage:
@@ -309,6 +310,7 @@ def _film_height(size, height, view):
     widest = _WIDEST/2 - 8 if view == 'beside' else _WIDEST   # two pictures, and what is between them
     return min(height, _WIDEST, int(widest*rows/columns)) if rows else height
 
+# %% ../nbs/24_video.ipynb #61469011
 def timelapse(
     frames: Path | Sequence,   # folder of pictures, or `Frame`s or paths, all of one size; or a film
     predictions: Path | dict | Callable,  # folder or zip of labelId PNGs, {name: Path}, or a function
