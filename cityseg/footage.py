@@ -139,8 +139,8 @@ def _named_pictures(source, every):
     "Names and pictures of a film, a picture, a folder or what a pattern matches; how many there are."
     if is_film(source) and not re.search(r'[*?[]', str(source)):
         footage = open_film(source, every=every)
-        names = (f'{footage.path.stem}_{number:06}' for number in range(10**6))
-        return zip(names, film_pictures(footage)), footage.count
+        numbered = enumerate(film_pictures(footage))
+        return ((f'{footage.path.stem}_{n:06}', image) for n, image in numbered), footage.count
     source = Path(source)
     paths = source if source.is_dir() else [source]
     if not source.exists():
