@@ -14,7 +14,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image
 from .core import DataError, check_regular_file
-from .labels import (COLOR_TO_TRAIN, ID_TO_COLOR, ID_TO_TRAIN, N_CLASSES, UNSURE, VOID, decode_colors,
+from .labels import (CITYSCAPES, ID_TO_TRAIN, LabelSet, UNSURE, VOID, decode_colors,
                             sure_colors, to_label_ids, to_train_ids)
 try:
     import imagecodecs   # reads PNGs twice as fast as OpenCV; the pixels are the same
@@ -189,7 +189,7 @@ def _decode_ids(data, height, width, bits, mode):
         return np.array(Image.open(io.BytesIO(data)))
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
 
-def _ids_of_palette(path, indices, palette, greys):
+def _ids_of_palette(path, indices, palette, greys, label_set):
     "The ids of a palette PNG: its indices, or its greys if they will do. Raises DataError for neither."
     used = np.flatnonzero(np.bincount(indices.ravel()))
     colors = palette[used[used < len(palette)]]
@@ -200,9 +200,9 @@ def _ids_of_palette(path, indices, palette, greys):
             return np.resize(palette[:, 0], 256)[indices]
         what = 'is a palette PNG whose greys are not its indices, as optimisers make them'
         raise DataError(path, what, 'write it again as 8-bit grey: the benchmark scores the indices')
-    is_official = all(tuple(color) in COLOR_TO_TRAIN for color in colors.tolist())
-    if is_official and (colors != ID_TO_COLOR[used]).any():
-        what = 'is a palette PNG in whose official colours its indices are no labelIds'
+    meant = [label_set.color_to_train.get(tuple(color)) for color in colors.tolist()]
+    if None not in meant and meant != label_set.id_to_train[used].tolist():
+        what = f'is a palette PNG in whose colours, those of {label_set.name}, its indices are other classes'
         raise DataError(path, what, 'is it a picture of colours, or of trainIds? Write labelIds')
     return indices
 
@@ -210,12 +210,25 @@ def _ids_of_palette(path, indices, palette, greys):
 _ADVICE = 'write labelIds as an 8-bit PNG of one channel'
 _INSTANCE_ADVICE = 'an instanceId is a labelId, or 1000 times one plus a number: get it anew'
 
+def _check_label_ids(path, ids, label_set):
+    "Raises DataError where a label set has no row for an id."
+    if label_set.is_id[:ids.max() + 1].all():
+        return
+    is_strange = cv2.LUT(ids, np.uint8(~label_set.is_id)) > 0
+    if not is_strange.any():
+        return
+    strange = ids[is_strange].max()
+    if not label_set.has_label_ids:
+        advice = 'name it in the label set, ignored perhaps, or give the right one'
+        raise DataError(path, f'holds the id {strange}, which is in no row of {label_set.name}', advice)
+    hint = ' (trainIds, perhaps?)' if strange == VOID else ''
+    raise DataError(path, f'holds the id {strange}, they end at 33{hint}', _ADVICE)
+
 def _check_ids(path, ids, highest):
     "Raises DataError where an id is above the highest, or is the instanceId of no label."
     if ids.max() > highest:
-        hint = ' (trainIds, perhaps?)' if ids.max() == VOID else ''
         advice = _INSTANCE_ADVICE if highest == INSTANCES else _ADVICE
-        raise DataError(path, f'holds the id {ids.max()}, they end at {highest}{hint}', advice)
+        raise DataError(path, f'holds the id {ids.max()}, they end at {highest}', advice)
     if highest == INSTANCES:
         wrong = cv2.inRange(ids, 34, 1000)
         if wrong.any():
@@ -225,8 +238,9 @@ def _check_ids(path, ids, highest):
 def read_ids(
     path: Path,              # PNG file, or a `Member` of a zip
     size: tuple = None,      # (height, width) that it must have
-    highest: int = 33,       # id that it may hold; `INSTANCES`: instanceIds, 16-bit
-    palette: str = 'strict'  # 'greys': as ground truth; 'indices': as the official script, whatever they mean
+    highest: int = None,     # id that it may hold, default: the label set's; `INSTANCES`: instanceIds, 16-bit
+    palette: str = 'strict', # 'greys': as ground truth; 'indices': as the official script, whatever they mean
+    label_set: LabelSet = CITYSCAPES
 ) -> np.ndarray:             # labelIds uint8 [H,W], or instanceIds uint16
     "Read ids. Raises DataError for whatever would decode to something else."
     data = _read_bytes(path)
@@ -248,11 +262,14 @@ def read_ids(
     if ids is None or ids.ndim != 2:
         raise DataError(path, 'cannot be decoded', _ADVICE)
     if mode == 3 and palette != 'indices':
-        ids = _ids_of_palette(path, ids, colors, palette == 'greys')
+        ids = _ids_of_palette(path, ids, colors, palette == 'greys', label_set)
     elif bits < 8 and mode == 0:
-        if 0 < ids.max() <= 33:   # decoders stretch to 0..255
+        if 0 < ids.max() <= 33 and label_set.has_label_ids:   # decoders stretch to 0..255
             raise DataError(path, f'is {bits}-bit grey, in which 1 may mean 1 or {ids.max()}', _ADVICE)
         ids = ids//(255//(2**bits - 1))
+    if highest is None:
+        _check_label_ids(path, ids, label_set)
+        return ids
     _check_ids(path, ids, highest)
     return ids.astype(np.uint16, copy=False) if highest == INSTANCES else ids
 
@@ -276,7 +293,7 @@ def class_points(
     step = max(1, round((label.size/2**17)**.5))
     grid = label[step//2::step, step//2::step]
     by_class = np.argsort(grid, axis=None, kind='stable')
-    ends = np.cumsum(np.bincount(grid.ravel(), minlength=256))[:N_CLASSES]
+    ends = np.cumsum(np.bincount(grid.ravel(), minlength=256))[:VOID]
     points, start = [], 0
     for train_id, end in enumerate(ends):
         picked = by_class[np.linspace(start, end - 1, min(POINTS, end - start)).astype(int)]
@@ -324,6 +341,7 @@ class Frame:
     split: str
     image_path: Path
     label_path: Path | None = None  # labelIds or instanceIds PNG; None: no label
+    label_set: LabelSet = field(default=CITYSCAPES, kw_only=True, repr=False)
 
     @property
     def name(self) -> str:
@@ -358,7 +376,7 @@ class Frame:
     def label_ids(self) -> np.ndarray:  # labelIds uint8 [H,W]
         "The label as the official evaluation counts it."
         if 'instanceIds' not in self.label_path.name:
-            return read_ids(self.label_path, palette='greys')
+            return read_ids(self.label_path, palette='greys', label_set=self.label_set)
         return instances_to_label_ids(read_ids(self.label_path, highest=INSTANCES, palette='greys'))
 
     def instance_ids(self) -> np.ndarray | None:  # instanceIds uint16 [H,W]
@@ -370,7 +388,7 @@ class Frame:
         "The label; void everywhere when the frame has none."
         if not self.labelled:
             return np.full(self.size, VOID, np.uint8)
-        return to_train_ids(self.label_ids())
+        return to_train_ids(self.label_ids(), self.label_set)
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:  # RGB uint8 [H,W,3], trainIds uint8 [H,W]
         "Photo and label. Raises DataError where they differ in size."
@@ -420,8 +438,13 @@ class PairFrame(Frame):
     def image(self) -> np.ndarray:  # RGB uint8 [H,W,3]
         return read_pair(self.image_path)[0]
 
-    def label_ids(self) -> np.ndarray:  # labelIds uint8 [H,W], the 19 evaluated only
-        return to_label_ids(decode_colors(read_pair(self.label_path)[1]))
+    def label(self) -> np.ndarray:  # trainIds uint8 [H,W]
+        if not self.labelled:
+            return super().label()
+        return decode_colors(read_pair(self.label_path)[1], self.label_set)
+
+    def label_ids(self) -> np.ndarray:  # labelIds uint8 [H,W], those of classes only
+        return to_label_ids(self.label(), self.label_set)
 
 # %% ../nbs/05_frame.ipynb #644c68cb
 def _unpack(archive, info):
@@ -480,10 +503,11 @@ def find_predictions(
     return {name: Path(path)/file.name if in_folder else file for name, (file,) in sorted(found.items())}
 
 def read_prediction(
-    path: Path    # PNG of labelIds, or a `Member` of a zip
+    path: Path,                       # PNG of labelIds, or a `Member` of a zip
+    label_set: LabelSet = CITYSCAPES
 ) -> np.ndarray:  # trainIds uint8 [H,W]
     "Read a prediction; ids that are not evaluated become void. Raises DataError, for trainIds, too."
-    label_ids = read_ids(path)
-    if train_ids_suspected(label_ids):
+    label_ids = read_ids(path, label_set=label_set)
+    if label_set.has_label_ids and train_ids_suspected(label_ids):
         raise DataError(path, 'holds trainIds, it seems', 'turn them into labelIds with to_label_ids')
-    return to_train_ids(label_ids)
+    return to_train_ids(label_ids, label_set)
