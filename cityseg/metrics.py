@@ -335,12 +335,12 @@ class ClassScores(_Report):
                     group_iou=self.group_iou, confusion=self.confusion.matrix.tolist())
 
     def __str__(self):
-        lines = [f'IoU by class of {self.label_set}, which no benchmark scores', '']
-        for title, scores in dict(mean=self.iou, groups=self.group_iou).items():
-            lines += [f'{name:<20}{score:9.4f}' if score == score else f'{name:<20}{"-":>9}'
-                      for name, score in scores.items()]
-            lines += [f'{title:<20}{mean_iou(scores.values()):9.4f}', ''] if scores else []
-        return printable('\n'.join(lines[:-1] + self.worst_frames()))
+        lines = [f'IoU by class of {self.label_set}, which no benchmark scores']
+        for scores in filter(None, (self.iou, self.group_iou)):
+            lines.append('')
+            for name, score in {**scores, 'mean': mean_iou(scores.values())}.items():
+                lines.append(f'{name:<20}' + (f'{score:9.4f}' if score == score else f'{"-":>9}'))
+        return printable('\n'.join(lines + self.worst_frames()))
 
 # %% ../nbs/13_metrics.ipynb #7de0b100
 def _final_scores(matrix, weighted, frame_ious, note):

@@ -23,12 +23,19 @@ from .core import (
     did_you_mean, printable)
 
 # %% ../nbs/30_verbs.ipynb #28c6f1ad
-def _predictor(name, **options):
-    "A model as a `Predictor`, with options of that."
+def _predictor(name, label_set=None, **options):
+    "A model as a `Predictor`, with options of that; `label_set`: what it must predict, if not None."
     find_model(name)   # or it is refused, before torch is loaded
     from cityseg.inference import Predictor
     from cityseg.model import load_model
-    return Predictor(load_model(name), **options)
+    return Predictor(load_model(name, label_set), **options)
+
+def _label_set(labels):
+    "The label set that --labels names; None where it names none."
+    if labels is None:
+        return None
+    from cityseg.labels import find_label_set
+    return find_label_set(labels)
 
 def _splits(root):
     "The splits of which a data set or a store holds images. Raises `DataError` where there is neither."
@@ -50,6 +57,9 @@ def _positional(kind, name):
 
 _ROOT = _positional(Path, 'ROOT')
 _MODEL = _positional(str, 'MODEL')
+_LABELS = Annotated[str | None, tyro.conf.arg(
+    help="classes: cityscapes, cityscapes-categories, -30, -34, or your own .yaml or .json table; default: what "
+         'model, store or folder remember, else cityscapes')]
 
 # %% ../nbs/30_verbs.ipynb #257ebff7
 def _report(faults, praise, short=False):
@@ -64,10 +74,11 @@ def _report(faults, praise, short=False):
 class Check:
     "Is this data complete and sound? Lists every fault, with what to do."
     root: _ROOT  # a folder with leftImg8bit and gtFine in any nesting, or image pairs, or a store
+    labels: _LABELS = None
 
     def __call__(self):
         from cityseg.data import check
-        return _report(check(self.root), 'complete and sound')
+        return _report(check(self.root, _label_set(self.labels)), 'complete and sound')
 
 # %% ../nbs/30_verbs.ipynb #a638fcfb
 @dataclass
@@ -80,6 +91,7 @@ class Pack:
     splits: tuple[str, ...] = ()  # what to pack; default: train and val, of what is there
     workers: int | None = None  # threads; default: one per core
     verify: bool = False  # afterwards, compare every pixel with the data
+    labels: _LABELS = None
 
     def __call__(self):
         from cityseg.data import frames
@@ -92,7 +104,7 @@ class Pack:
             raise DataError(self.root, 'holds no images of train or val', 'name its splits with --splits')
         listed = []
         for split in dict.fromkeys(splits):
-            listed += frames(self.root, split)
+            listed += frames(self.root, split, label_set=_label_set(self.labels))
         _show(Store(pack(listed, self.out, self.workers)), 'in', self.out)
         if self.verify:
             return _report(verify(self.out, listed), 'every pixel is as in the data')
@@ -175,14 +187,15 @@ class Predict:
     scales: tuple[float, ...] = (1.0,)  # test-time augmentation: sizes of the frame; 2 takes 4 x the memory
     flip: bool = False  # and over its mirror image
     amp: Literal['auto', 'fp16', 'bf16', 'no'] = 'auto'  # mixed precision
+    labels: _LABELS = None
 
     def __call__(self):
         check_out_folder(self.out)
         is_data = _is_data(self.root)
         from cityseg.data import frames
         listed = frames(self.root, self.split, labels=False) if is_data else []
-        predict = _predictor(self.model, amp=self.amp, window=self.window, scales=self.scales,
-                             flip=self.flip, stride=self.stride, batch=self.batch)
+        predict = _predictor(self.model, _label_set(self.labels), amp=self.amp, window=self.window,
+                             scales=self.scales, flip=self.flip, stride=self.stride, batch=self.batch)
         if not is_data:
             from cityseg.footage import predict_pictures
             count = predict_pictures(predict, self.root, self.out)
@@ -193,22 +206,34 @@ class Predict:
         _show(f'{len(written)} predictions in {self.out}{of_all}')
 
 # %% ../nbs/30_verbs.ipynb #827d489a
+def _labels_of(predictions, labels):
+    "The label set of a folder of predictions. Raises ValueError where --labels names another one."
+    from cityseg.labels import noted_label_set
+    noted, wanted = noted_label_set(predictions), _label_set(labels)
+    if noted and wanted not in (None, noted):
+        raise DataError(predictions, f'holds predictions of {noted}, not of {wanted}', 'name the same labels')
+    return noted or wanted
+
 @dataclass
 class Evaluate:
-    "Score predictions exactly as the official evaluator does."
+    """Score predictions exactly as the official evaluator does.
+
+    Of another label set than Cityscapes' 19 classes it gives the IoU of each."""
     predictions: _positional(Path, 'PREDICTIONS')  # folder or zip of labelId PNGs
     root: _ROOT  # the data, or a store
     split: str = 'val'  # a split that has ground truth
     json: Path | None = None  # write the scores here, with the official script's keys
     frames: Path | None = None  # write the IoU of each frame and class here, as CSV
     workers: int | None = None  # frames worked on at once; default: the CPU's cores, at most 8
+    labels: _LABELS = None
 
     def __call__(self):
         check_out_files(self.json, self.frames, inputs=[self.predictions])
         from cityseg.data import frames
         from cityseg.frame import find_predictions
         predictions = find_predictions(self.predictions)
-        listed = frames(self.root, self.split, images=False)
+        label_set = _labels_of(self.predictions, self.labels)
+        listed = frames(self.root, self.split, images=False, label_set=label_set)
         from cityseg.metrics import evaluate
         scores = evaluate(predictions, listed, workers=self.workers)
         try:
@@ -220,6 +245,13 @@ class Evaluate:
             _show(scores)
 
 # %% ../nbs/30_verbs.ipynb #1e2442da
+def _check_official(predictions):
+    "Raises DataError for predictions of other classes than those that the benchmark scores."
+    from cityseg.labels import noted_label_set
+    if noted := noted_label_set(predictions):
+        what = f'holds predictions of {noted}, and the benchmark scores the 19 classes of Cityscapes only'
+        raise DataError(predictions, what, 'predict the test split with a model of those')
+
 @dataclass
 class Submit:
     "Zip predictions for the benchmark; or, with --check, say what its server would refuse."
@@ -233,6 +265,7 @@ class Submit:
         if (self.folder is None) != is_check or (self.zip is None) != is_check:
             raise ValueError('give a folder and --zip FILE, or --check FILE_OR_DIR')
         check_out_files(self.zip, inputs=[self.folder])
+        _check_official(self.check or self.folder)
         from cityseg.data import frames
         from cityseg.submission import check_submission, zip_predictions
         expected = frames(self.frames, 'test', labels=False) if self.frames else None
@@ -242,7 +275,7 @@ class Submit:
         return _report(faults, 'the server would take it', short=True)
 
 # %% ../nbs/30_verbs.ipynb #776c7110
-def _predictions_or_model(name):
+def _predictions_or_model(name, label_set=None):
     "Predictions by frame name, or a model as a `Predictor`."
     from cityseg.frame import find_predictions
     try:
@@ -251,7 +284,17 @@ def _predictions_or_model(name):
         if Path(name).exists() and not (Path(name)/'run.json').exists():
             return find_predictions(name)
         raise
-    return _predictor(name)
+    return _predictor(name, label_set)
+
+def _sources(names, labels):
+    "Predictions or models, None for None, and the label set of all of them. Raises ValueError."
+    label_set, found = _label_set(labels), []
+    for name in names:
+        if name:
+            label_set = _labels_of(name, labels) or label_set
+        found.append(_predictions_or_model(name, label_set) if name else None)
+        label_set = getattr(found[-1], 'label_set', label_set)
+    return found, label_set
 
 # %% ../nbs/30_verbs.ipynb #464c7465
 def _footage(root, split, city, sequence):
@@ -289,6 +332,7 @@ class Timelapse:
     strength: float = 0.5  # of the weather, 0..1
     smooth: float = 0.0  # share of the past in a frame's logits, 0 to below 1: less flicker (needs a model)
     palette: Literal['official', 'safe'] = 'official'  # colours; safe: for the colour-blind
+    labels: _LABELS = None
 
     def __call__(self):
         if self.out.suffix.lower() not in ('', '.mp4', '.gif'):
@@ -296,7 +340,7 @@ class Timelapse:
         check_regular_file(self.out)
         check_out_files(self.out.with_suffix('.mp4'), self.out.with_suffix('.gif'))
         shown = _footage(self.root, self.split, self.city, self.sequence)
-        predictions = _predictions_or_model(self.source)
+        (predictions,), label_set = _sources([self.source], self.labels)
         path = Path(self.source).absolute()
         run = path.parent if path.name == 'best' else path
         name = run.name if callable(predictions) else ''
@@ -304,7 +348,7 @@ class Timelapse:
         film = timelapse(shown, predictions, self.out, model=name, fps=self.fps, height=self.height,
                          view=self.view, weather=self.weather, strength=self.strength, count=self.count,
                          start=self.start, seconds=self.seconds, every=self.every, smooth=self.smooth,
-                         palette=self.palette)
+                         palette=self.palette, label_set=label_set)
         _show(film)
 
 # %% ../nbs/30_verbs.ipynb #e292f872
@@ -317,13 +361,15 @@ class Weather:
     out: Path = Path('weather')  # folder for weather.png
     strengths: tuple[float, ...] = (0.25, 0.5, 0.75)  # of each weather, 0..1
     count: int = 0  # at most so many frames, evenly spread; 0: all
+    labels: _LABELS = None
 
     def __call__(self):
         plot = self.out/'weather.png'
         check_out_files(plot)
         from cityseg.data import frames
-        labelled = frames(self.root, self.split)
-        predict = _predictor(self.model)
+        _splits(self.root)   # is there any data?
+        predict = _predictor(self.model, _label_set(self.labels))
+        labelled = frames(self.root, self.split, label_set=predict.label_set)
         from cityseg.robustness import show_weather, weather_scores, weather_table
         from cityseg.video import spread
         scores = weather_scores(predict, spread(labelled, self.count), strengths=self.strengths)
@@ -345,15 +391,16 @@ class Inspect:
     other: str | None = None  # a second run to compare with, likewise
     height: int = 512  # rows of a frame in the page, pixels at most; 1024 keeps Cityscapes whole
     notes: Path | None = None  # JSON file of notes to show; default: the one beside the predictions
+    labels: _LABELS = None
 
     def __call__(self):
         check_out_files(self.out, inputs=[self.predictions, self.other, self.notes])
         if self.notes and not self.notes.exists():
             raise DataError(self.notes, 'does not exist', 'name a file of notes, or leave it out')
         from cityseg.data import frames
-        listed = frames(self.root, self.split, labels=self.split != 'test')
-        predictions = _predictions_or_model(self.predictions)
-        other = _predictions_or_model(self.other) if self.other else None
+        _splits(self.root)   # is there any data?
+        (predictions, other), label_set = _sources([self.predictions, self.other], self.labels)
+        listed = frames(self.root, self.split, labels=self.split != 'test', label_set=label_set)
         size = self.height, 2*self.height
         from cityseg.inspector import inspect_html
         _show(inspect_html(listed, predictions, self.out, size, other, notes=self.notes))

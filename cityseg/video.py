@@ -305,6 +305,13 @@ def _check_frames(frames, predictions):
 # %% ../nbs/25_video.ipynb #9fbb220b
 _WIDEST = 4096   # pixels; H.264 players show no more
 
+def _film_path(out):
+    "Where the mp4 goes. Raises ValueError for the name of another kind of file."
+    check_regular_file(out)
+    if Path(out).suffix.lower() not in ('', '.mp4', '.gif'):
+        raise ValueError(f'{out}: a film is written as .mp4, with a .gif beside it')
+    return Path(out).with_suffix('.mp4')
+
 def _film_height(size, height, view):
     "How many rows a frame may have in a film that players show."
     rows, columns = size
@@ -332,9 +339,7 @@ def timelapse(
     label_set: LabelSet = None # default: the model's, or what the predictions' folder says, or Cityscapes'
 ) -> Film:  # path of the mp4
     "Film a city with the predictions over it. Raises ValueError for what can't be filmed."
-    check_regular_file(out)
-    if Path(out).suffix.lower() not in ('', '.mp4', '.gif'):
-        raise ValueError(f'{out}: a film is written as .mp4, with a .gif beside it')
+    out = _film_path(out)
     label_set = in_palette(label_set or label_set_of(predictions), palette)
     if isinstance(predictions, (str, Path)):
         predictions = find_predictions(predictions)
@@ -351,9 +356,10 @@ def timelapse(
     if smooth:
         predict = SmoothPredictor(predictions, smooth, height)
     about = [word for word in (weather, model) if word not in ('clear', '')]
-    draw = partial(_draw, total=total, about=about, view=view, alpha=alpha, height=height, label_set=label_set)
+    draw = partial(_draw, total=total, about=about, view=view, alpha=alpha, height=height,
+                   label_set=label_set)
     pictures = prefetch(draw, prefetch(predict, shots), 2)
     with TemporaryDirectory() as folder:
         sound = copy_sound(footage, folder) if footage and not fps else None
         rate = fps or (footage.fps if footage else 10)
-        return _write_film(pictures, Path(out).with_suffix('.mp4'), total, rate, label_set, sound)
+        return _write_film(pictures, out, total, rate, label_set, sound)
