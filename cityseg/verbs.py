@@ -10,7 +10,7 @@ __all__ = ['VERBS', 'Check', 'Pack', 'Train', 'train_options', 'Predict', 'Evalu
 import os
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import cleandoc
 from pathlib import Path
 from textwrap import fill
@@ -94,6 +94,14 @@ class Train:
     gpus: int | None = None  # processes, one per GPU; default: all GPUs
     resume: bool = False  # go on with the training in --out, if there is one
 
+    def _labels(self):
+        "The run's label set as a text; where it says nothing, that of the data."
+        from cityseg.data import remembered_label_set
+        from cityseg.labels import spell_label_set
+        remembered = remembered_label_set(self.root)
+        is_named = self.run.labels != 'cityscapes' or not remembered
+        return self.run.labels if is_named else spell_label_set(remembered)
+
     def __call__(self):
         splits_of(self.root)   # is there any data?
         check_out_folder(self.out)
@@ -102,7 +110,8 @@ class Train:
         if self.run.store not in ('auto', 'none'):
             check_out_folder(Path(self.run.store))
         from cityseg.training import launch
-        row = launch(self.run, self.root, self.out, self.gpus, self.resume)
+        run = replace(self.run, labels=self._labels())
+        row = launch(run, self.root, self.out, self.gpus, self.resume)
         is_first = int(os.environ.get('RANK', 0)) == 0  # under torchrun the others are silent
         if is_first and 'miou' in row:
             _show(f'{self.out}: mean IoU {row["miou"]:.4f} at iteration {row["iteration"]:,}; '
