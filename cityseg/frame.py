@@ -10,6 +10,7 @@ __all__ = ['POINTS', 'FRAME_NAME', 'class_points', 'DecodedFrame', 'Frame', 'rea
 import re
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
+from unicodedata import normalize
 import numpy as np
 from .core import DataError
 from .images import (
@@ -76,6 +77,7 @@ class Frame:
 
     @property
     def name(self) -> str:
+        "Which no other frame of its split has."
         return self.free_name or f'{self.city}_{self.sequence:06}_{self.frame:06}'
 
     @property
@@ -193,18 +195,21 @@ class PairFrame(Frame):
 
 # %% ../nbs/06_frame.ipynb #e020acc9
 FRAME_NAME = re.compile(r'(?!\.).+?_\d{6}_\d{6}(?!\d)')  # <city>_<sequence>_<frame>
+_PREDICTION = re.compile(rf'({FRAME_NAME.pattern}).*\.png|(?!\.)(.+)_predIds\.png')
 
 def find_predictions(
-    path: Path  # folder or zip of labelId PNGs <city>_<sequence>_<frame>*.png, at any depth
+    path: Path  # folder or zip of PNGs <city>_<sequence>_<frame>*.png or <name>_predIds.png, at any depth
 ) -> dict:      # frame name -> Path, or `Member` of a zip; sorted
     "Find the predictions in a folder or zip. Raises DataError for none, or for several of one frame."
     found = {}
     for member in members(path):
-        match = FRAME_NAME.match(PureWindowsPath(member.name).name)
-        if match and member.name.endswith('.png'):
-            found.setdefault(match[0], []).append(member)
+        match = _PREDICTION.fullmatch(PureWindowsPath(member.name).name)
+        if match:
+            name = normalize('NFC', match[1] or match[2])   # who zips on a Mac takes umlauts apart
+            found.setdefault(name, []).append(member)
     if not found:
-        raise DataError(path, 'holds no prediction', 'name them <city>_<sequence>_<frame>*.png')
+        remedy = 'name them <city>_<sequence>_<frame>*.png, or <name of the frame>_predIds.png'
+        raise DataError(path, 'holds no prediction', remedy)
     several = [f'{name} ({", ".join(map(str, files))})' for name, files in found.items() if len(files) > 1]
     if several:
         what = f'holds several files for {len(several)} of its frames: {several[0]}'
