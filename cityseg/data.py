@@ -27,6 +27,7 @@ _SPLIT_OF |= dict(training='train', valid='val', validation='val', testing='test
 _EDITION = r'(?:_blurred|_foggy_beta_[\d.]+|_rain_[\w.]+)?'   # of the same photos
 _IMAGE = re.compile(rf'(.+_\d{{6}}_\d{{6}})_leftImg8bit{_EDITION}\.(?i:png|jpe?g)$')
 _LABEL = re.compile(r'(.+_\d{6}_\d{6})_gt(Fine|Coarse)_(labelIds|instanceIds)\.(?i:png)$')
+_DERIVED = re.compile(r'(.+_\d{6}_\d{6})_gt(Fine|Coarse)_(labelTrainIds|color)\.(?i:png)$')
 _LABEL_KIND = re.compile('.+_gt(Fine|Coarse)_')   # any file of the ground truth
 _PAIR = re.compile(r'0*(\d+)\.(?i:png|jpe?g)$')
 _ZIP = re.compile(r'(leftImg8bit|gtFine|gtCoarse).*\.zip$')
@@ -214,13 +215,16 @@ def _list_pairs(root, split, labels, label_set):
     return listed, faults
 
 def _label_files(root, split, mode):
-    "The label files of a split by frame name, labelIds where there are instanceIds, too; and faults."
+    "The label files of a split by frame name, ids where there are instances or colours, too; and faults."
     gt = 'coarse' if mode == 'coarse' else 'fine'
     folder = root.places.get(gt, {}).get(split)
     if folder is None:
         return {}, []
-    files = [(match, path) for match, path in _files(folder, _LABEL) if match[2].lower() == gt]
-    files, faults = _one_of_each(sorted(files, key=lambda found: found[0][3] == 'labelIds'))
+    for pattern in (_LABEL, _DERIVED):
+        files = [(match, path) for match, path in _files(folder, pattern) if match[2].lower() == gt]
+        if files:
+            break
+    files, faults = _one_of_each(sorted(files, key=lambda found: found[0][3].startswith('label')))
     return {name: path for (name, _, kind), path in files.items()}, faults   # the last one of a name stays
 
 # %% ../nbs/08_data.ipynb #dfa3f3e0
@@ -253,7 +257,9 @@ def _list_official(root, split, mode, labels, images, label_set):
     for name, path in found.items():
         city, sequence, number = name.rsplit('_', 2)
         label = label_files.pop(name, None)
-        listed.append(Frame(city, int(sequence), int(number), split, path, label, label_set=label_set))
+        has_train_ids = label_set.has_label_ids and label is not None and 'TrainIds' in label.name
+        listed.append(Frame(city, int(sequence), int(number), split, path, label,
+                            label_set=label_set, has_train_ids=has_train_ids))
     if labels and mode != 'sequence':   # of the video frames few have a label
         faults += _label_faults(root, split, mode, listed, label_files.values())
     return listed, faults
@@ -357,11 +363,14 @@ def _frame_faults(frame):
     highest.pop(None, None)
     for path, limit in highest.items():
         try:
-            ids = read_ids(path, size, limit, palette='greys', label_set=frame.label_set)
+            if limit == INSTANCES:
+                ids = instances_to_label_ids(read_ids(path, size, INSTANCES, palette='greys'))
+            else:
+                ids = frame.label_ids(size)
         except DataError as error:
             faults.append(error.fault)
             continue
-        label_ids[path] = instances_to_label_ids(ids) if limit == INSTANCES else ids
+        label_ids[path] = ids
         if flaw := _label_flaw(label_ids[path], frame.label_set):
             faults.append(Fault(path, *flaw))
     if len(label_ids) == 2 and not faults:

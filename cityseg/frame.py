@@ -11,13 +11,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
+from unicodedata import normalize
 import numpy as np
 from .core import DataError
 from .images import (
-    INSTANCES, image_size, instances_to_label_ids, members, read_ids, read_rgb, train_ids_suspected)
-from cityseg.labels import (
-    CITYSCAPES, LabelSet, UNSURE, VOID, decode_colors, noted_label_set, sure_colors, to_label_ids,
-    to_train_ids)
+    INSTANCES, image_size, instances_to_label_ids, members, read_ids, read_mask, read_rgb,
+    train_ids_suspected)
+from .labels import (
+    CITYSCAPES, LabelSet, N_CLASSES, UNSURE, VOID, decode_colors, noted_label_set, sure_colors,
+    to_label_ids, to_train_ids)
 
 # %% ../nbs/06_frame.ipynb #2468f031
 POINTS = 16  # pixels noted per class and frame
@@ -70,12 +72,15 @@ class Frame:
     frame: int
     split: str
     image_path: Path
-    label_path: Path | None = None  # labelIds or instanceIds PNG; None: no label
+    label_path: Path | None = None  # labelIds or instanceIds PNG, or what `read_mask` reads; None: no label
     label_set: LabelSet = field(default=CITYSCAPES, kw_only=True, repr=False)
+    free_name: str = field(default='', kw_only=True)   # where it isn't <city>_<sequence>_<frame>
+    has_train_ids: bool = field(default=False, kw_only=True, repr=False)   # of Cityscapes, in its label
 
     @property
     def name(self) -> str:
-        return f'{self.city}_{self.sequence:06}_{self.frame:06}'
+        "Which no other frame of its split has."
+        return self.free_name or f'{self.city}_{self.sequence:06}_{self.frame:06}'
 
     @property
     def labelled(self) -> bool:
@@ -103,11 +108,24 @@ class Frame:
         "The photo."
         return read_rgb(self.image_path)
 
-    def label_ids(self) -> np.ndarray:  # labelIds uint8 [H,W]
+    def label_ids(
+        self,
+        size: tuple = None   # (height, width) that it must have
+    ) -> np.ndarray:         # labelIds uint8 [H,W]
         "The label as the official evaluation counts it."
-        if 'instanceIds' not in self.label_path.name:
-            return read_ids(self.label_path, palette='greys', label_set=self.label_set)
-        return instances_to_label_ids(read_ids(self.label_path, highest=INSTANCES, palette='greys'))
+        path = self.label_path
+        if 'instanceIds' in path.name:
+            return instances_to_label_ids(read_ids(path, size, INSTANCES, palette='greys'))
+        if 'labelIds' in path.name:
+            return read_ids(path, size, palette='greys', label_set=self.label_set)
+        if not self.has_train_ids:
+            return read_mask(path, size, self.label_set)
+        train_ids = read_ids(path, size, VOID, palette='greys')
+        strange = train_ids[(train_ids >= N_CLASSES) & (train_ids < VOID)]
+        if strange.size:
+            what = f'holds {strange[0]}, trainIds are 0..{N_CLASSES - 1} and {VOID}'
+            raise DataError(path, what, 'are these labelIds? All labels of a data set must be of one kind')
+        return to_label_ids(train_ids)
 
     def instance_ids(self) -> np.ndarray | None:  # instanceIds uint16 [H,W]
         "What tells single objects apart; None where there is no such file."
@@ -145,18 +163,18 @@ class Frame:
 def read_pair(
     path: Path  # PNG or JPEG file
 ) -> tuple[np.ndarray, np.ndarray]:  # photo and mask, RGB uint8 [H,W,3] each
-    "The two halves of a picture pair. Raises DataError where it isn't twice as wide as high."
+    "The two halves of a picture pair. Raises DataError where they would differ in width."
     pair = read_rgb(path)
     height, width = pair.shape[:2]
-    if width != 2*height:
-        raise DataError(path, f'is {width}x{height}', 'a pair is twice as wide as high: photo, colour mask')
-    return np.ascontiguousarray(pair[:, :height]), np.ascontiguousarray(pair[:, height:])
+    if width % 2:
+        raise DataError(path, f'is {width}x{height}', 'a pair has halves of one width: photo, colour mask')
+    return np.ascontiguousarray(pair[:, :width//2]), np.ascontiguousarray(pair[:, width//2:])
 
 def is_pair(
     path: Path,                       # PNG or JPEG file
     label_set: LabelSet = CITYSCAPES
 ) -> bool:
-    "Is this a picture twice as wide as high, whose right half has (nearly) the colours of the label set?"
+    "Is this a picture whose right half has (nearly) the colours of the label set?"
     try:
         mask = read_pair(path)[1]
     except DataError:
@@ -183,18 +201,21 @@ class PairFrame(Frame):
 
 # %% ../nbs/06_frame.ipynb #e020acc9
 FRAME_NAME = re.compile(r'(?!\.).+?_\d{6}_\d{6}(?!\d)')  # <city>_<sequence>_<frame>
+_PREDICTION = re.compile(rf'({FRAME_NAME.pattern}).*\.png|(?!\.)(.+)_predIds\.png')
 
 def find_predictions(
-    path: Path  # folder or zip of labelId PNGs <city>_<sequence>_<frame>*.png, at any depth
+    path: Path  # folder or zip of PNGs <city>_<sequence>_<frame>*.png or <name>_predIds.png, at any depth
 ) -> dict:      # frame name -> Path, or `Member` of a zip; sorted
     "Find the predictions in a folder or zip. Raises DataError for none, or for several of one frame."
     found = {}
     for member in members(path):
-        match = FRAME_NAME.match(PureWindowsPath(member.name).name)
-        if match and member.name.endswith('.png'):
-            found.setdefault(match[0], []).append(member)
+        match = _PREDICTION.fullmatch(PureWindowsPath(member.name).name)
+        if match:
+            name = normalize('NFC', match[1] or match[2])   # who zips on a Mac takes umlauts apart
+            found.setdefault(name, []).append(member)
     if not found:
-        raise DataError(path, 'holds no prediction', 'name them <city>_<sequence>_<frame>*.png')
+        remedy = 'name them <city>_<sequence>_<frame>*.png, or <name of the frame>_predIds.png'
+        raise DataError(path, 'holds no prediction', remedy)
     several = [f'{name} ({", ".join(map(str, files))})' for name, files in found.items() if len(files) > 1]
     if several:
         what = f'holds several files for {len(several)} of its frames: {several[0]}'

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LARGEST_FILE', 'PNG_SIGNATURE', 'PNG_MODES', 'INSTANCES', 'Member', 'read_file', 'read_rgb', 'image_size', 'read_ids',
-           'train_ids_suspected', 'instances_to_label_ids', 'members']
+           'read_mask', 'train_ids_suspected', 'instances_to_label_ids', 'members']
 
 # %% ../nbs/05_images.ipynb #71dfb01c
 import io
@@ -13,14 +13,14 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 import cv2
 import numpy as np
 from PIL import ExifTags, Image
 from .core import DataError, check_regular_file
-from .labels import CITYSCAPES, ID_TO_TRAIN, LabelSet, VOID
+from .labels import CITYSCAPES, ID_TO_TRAIN, LabelSet, UNSURE, VOID, decode_colors, sure_colors
 try:
     import imagecodecs   # reads PNGs twice as fast as OpenCV; the pixels are the same
 except ImportError:
@@ -166,6 +166,32 @@ def image_size(
     check_regular_file(path)
     return _upright_size(path, path)
 
+# %% ../nbs/05_images.ipynb #eb9c7a70
+@lru_cache(2)
+def _color_ids(label_set):
+    "RGB as one number -> the id that it means, int16 [2**24]; -1: none."
+    void_id = np.flatnonzero(label_set.id_to_train == VOID)[0]
+    is_open = label_set.is_id.all()   # what it doesn't name is ignored
+    table = np.full(2**24, void_id if is_open else -1, np.int16)
+    first_classes_last = sorted(reversed(label_set.rows), key=lambda row: not row.ignored)
+    for row in first_classes_last:
+        for red, green, blue in row.colors:
+            table[red << 16 | green << 8 | blue] = row.ids[0] if row.ids else void_id
+    return table
+
+def _ids_of_colors(path, rgb, label_set):
+    "The ids that the colours of a mask mean, exactly. Raises DataError for a colour of no row."
+    number = rgb[..., 0].astype(np.int32) << 16 | rgb[..., 1].astype(np.int32) << 8 | rgb[..., 2]
+    ids = _color_ids(label_set)[number]
+    strange = number[ids < 0]
+    if strange.size:
+        red, green, blue = int(strange[0]).to_bytes(3, 'big')
+        what = (f'holds the colour [{red}, {green}, {blue}], which is in no row of {label_set.name} '
+                f'({strange.size/ids.size:.2%} of the pixels are of such)')
+        raise DataError(path, what, 'name it in the label set, ignored perhaps, or add `unnamed: ignored`')
+    return ids.astype(np.uint8)
+
+
 # %% ../nbs/05_images.ipynb #2ad8234e
 INSTANCES = 33_999  # the highest instanceId: it is the labelId alone, or 1000 times the labelId plus a number
 
@@ -186,19 +212,21 @@ def _decode_ids(data, height, width, bits, mode):
         return np.array(Image.open(io.BytesIO(data)))
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
 
-def _ids_of_palette(path, indices, palette, greys, label_set):
+def _ids_of_palette(path, indices, table, palette, label_set):
     "The ids of a palette PNG: its indices, or its greys if they will do. Raises DataError for neither."
     used = np.flatnonzero(np.bincount(indices.ravel()))
-    colors = palette[used[used < len(palette)]]
+    colors = table[used[used < len(table)]]
     if len(np.unique(colors, axis=0)) < len(used):
         return indices   # the colours tell less than they do
-    if (palette == palette[:, :1]).all() and (colors[:, 0] != used).any():
-        if greys:
-            return np.resize(palette[:, 0], 256)[indices]
+    if (table == table[:, :1]).all() and (colors[:, 0] != used).any():
+        if palette != 'strict':
+            return np.resize(table[:, 0], 256)[indices]
         what = 'is a palette PNG whose greys are not its indices, as optimisers make them'
         raise DataError(path, what, 'write it again as 8-bit grey: the benchmark scores the indices')
     meant = [label_set.color_to_train.get(tuple(color)) for color in colors.tolist()]
     if None not in meant and meant != label_set.id_to_train[used].tolist():
+        if palette == 'colors':
+            return _ids_of_colors(path, np.resize(table, (256, 3))[indices], label_set)
         what = f'is a palette PNG in whose colours, those of {label_set.name}, its indices are other classes'
         raise DataError(path, what, 'is it a picture of colours, or of trainIds? Write labelIds')
     return indices
@@ -206,6 +234,12 @@ def _ids_of_palette(path, indices, palette, greys, label_set):
 # %% ../nbs/05_images.ipynb #d2f15525
 _ADVICE = 'write labelIds as an 8-bit PNG of one channel'
 _INSTANCE_ADVICE = 'an instanceId is a labelId, or 1000 times one plus a number: get it anew'
+
+def _check_shape(path, shape, size):
+    "Raises DataError where a label has another size than it must have, if it must."
+    if size and tuple(shape) != tuple(size):
+        what = f'is {shape[1]}x{shape[0]}, not {size[1]}x{size[0]}'
+        raise DataError(path, what, 'give it the size of its image (nearest neighbour)')
 
 def _check_label_ids(path, ids, label_set):
     "Raises DataError where a label set has no row for an id."
@@ -236,7 +270,7 @@ def read_ids(
     path: Path,              # PNG file, or a `Member` of a zip
     size: tuple = None,      # (height, width) that it must have
     highest: int = None,     # id that it may hold, default: the label set's; `INSTANCES`: instanceIds, 16-bit
-    palette: str = 'strict', # 'greys': as ground truth; 'indices': as the official script, whatever they mean
+    palette: str = 'strict', # 'greys', 'colors': by what these mean; 'indices': as the official script
     label_set: LabelSet = CITYSCAPES
 ) -> np.ndarray:             # labelIds uint8 [H,W], or instanceIds uint16
     "Read ids. Raises DataError for whatever would decode to something else."
@@ -244,13 +278,12 @@ def read_ids(
     if not data.startswith(PNG_SIGNATURE):
         raise DataError(path, 'is a JPEG, which changes ids', _ADVICE)
     height, width, bits, mode = _png_header(path, data)
-    depths = {8} | ({1, 2, 4} if palette == 'greys' else set()) | ({16} if highest == INSTANCES else set())
+    depths = {8} | ({16} if highest == INSTANCES else set())
+    depths |= {1, 2, 4} if palette in ('greys', 'colors') else set()
     if mode != 3 and not (mode == 0 and bits in depths):
         kind = PNG_MODES.get(mode, 'of no kind that PNG knows')
         raise DataError(path, f'is {bits}-bit {kind}', _ADVICE)
-    if size and (height, width) != tuple(size):
-        what = f'is {width}x{height}, not {size[1]}x{size[0]}'
-        raise DataError(path, what, 'give it the size of its image (nearest neighbour)')
+    _check_shape(path, (height, width), size)
     try:
         ids = _decode_ids(data, height, width, bits, mode)
         colors = np.frombuffer(_content(data, b'PLTE'), np.uint8).reshape(-1, 3)
@@ -259,7 +292,7 @@ def read_ids(
     if ids is None or ids.ndim != 2:
         raise DataError(path, 'cannot be decoded', _ADVICE)
     if mode == 3 and palette != 'indices':
-        ids = _ids_of_palette(path, ids, colors, palette == 'greys', label_set)
+        ids = _ids_of_palette(path, ids, colors, palette, label_set)
     elif bits < 8 and mode == 0:
         if 0 < ids.max() <= 33:   # decoders stretch to 0..255
             raise DataError(path, f'is {bits}-bit grey, in which 1 may mean 1 or {ids.max()}', _ADVICE)
@@ -269,6 +302,30 @@ def read_ids(
         return ids
     _check_ids(path, ids, highest)
     return ids.astype(np.uint16, copy=False) if highest == INSTANCES else ids
+
+# %% ../nbs/05_images.ipynb #56fafbfc
+def read_mask(
+    path: Path,           # PNG of ids (grey or palette) or of colours, or JPEG of colours
+    size: tuple = None,   # (height, width) that it must have
+    label_set: LabelSet = CITYSCAPES
+) -> np.ndarray:          # labelIds uint8 [H,W]
+    "Read a label of ids, or of colours of the label set. Raises DataError for what isn't in it."
+    data = read_file(path)
+    is_png = data.startswith(PNG_SIGNATURE)
+    if is_png and tuple(data[24:26]) not in ((8, 2), (8, 6)):
+        return read_ids(path, size, palette='colors', label_set=label_set)
+    rgb = read_rgb(path)
+    _check_shape(path, rgb.shape[:2], size)
+    if is_png:
+        return _ids_of_colors(path, rgb, label_set)
+    is_sure = sure_colors(rgb, label_set) != UNSURE
+    if is_sure.mean() < .5:
+        what = f'has the colours of {label_set.name} at {is_sure.mean():.0%} of the pixels only'
+        raise DataError(path, what, 'is it a mask of these classes? A JPEG of ids is none')
+    table = label_set.train_to_id.copy()
+    table[VOID] = np.flatnonzero(label_set.id_to_train == VOID)[0]
+    return table[decode_colors(rgb, label_set)]
+
 
 # %% ../nbs/05_images.ipynb #08498a80
 _NEVER_PREDICTED = np.flatnonzero(ID_TO_TRAIN[:19] == VOID)[1:]   # ids 1..18; as trainIds they are classes

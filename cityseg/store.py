@@ -176,15 +176,17 @@ def _key(frame):
 def _packed_frame(store_path, key, entry, label_set):
     "The `PackedFrame` of a line of the manifest."
     split, _, name = key.partition('/')
-    city, sequence, number = name.rsplit('_', 2)
+    is_free = 'city' in entry
+    city, sequence, number = (entry['city'], 0, entry['number']) if is_free else name.rsplit('_', 2)
     file = store_path/f'{key}.b2nd'
     return PackedFrame(city, int(sequence), int(number), split, image_path=file,
+                       free_name=name if is_free else '',
                        label_path=file if entry['label'] else None, size=tuple(entry['size']),
                        counts=tuple(entry['counts']), encoded_points=entry['points'],
                        has_instances=entry.get('instances', False), crc=entry['crc'], label_set=label_set)
 
 _ENTRY = {'size': [int], 'bytes': int, 'crc': int, 'source': [int], 'label': bool, 'instances?': bool,
-          'counts': [int], 'points': str}
+          'counts': [int], 'points': str, 'city?': str, 'number?': int}   # these two where names are free
 _MANIFEST = {'format': str, 'complete?': bool, 'crc?': int, 'labels?': str,   # older ones lack some
              'frames': {str: _ENTRY}}
 
@@ -204,7 +206,9 @@ def _read_manifest(path):
         what = f'is of another format ({content["format"]}, this is {FORMAT})'
         raise DataError(path, what, remedy)
     entries = content['frames']
-    names_fit = all(re.fullmatch(r'\w+/[^/]+_\d{6,}_\d{6,}', key) for key in entries)
+    patterns = {key: r'\w+/[^/]+' if 'city' in entry else r'\w+/[^/]+_\d{6,}_\d{6,}'
+                for key, entry in entries.items()}
+    names_fit = all(re.fullmatch(pattern, key) for key, pattern in patterns.items())
     if not names_fit or content['crc'] not in (None, _checksum(entries)):
         raise DataError(path/MANIFEST, 'is damaged', remedy)
     return content
@@ -273,6 +277,8 @@ def _encode_frame(frame):
                  label=frame.labelled, instances=instance_ids is not None,
                  counts=np.bincount(label.ravel(), minlength=256)[:len(frame.label_set)].tolist(),
                  points=base64.b64encode(class_points(label).tobytes()).decode())
+    if frame.free_name:
+        entry |= dict(city=frame.city, number=frame.frame)
     return content, entry
 
 def _packed_entries(path, frames):
@@ -429,6 +435,7 @@ def cached_store(
     sources = set()
     for frame in frames:
         depth = 1 if isinstance(frame, PairFrame) else 2   # pairs lie in no folder of a city
+        depth = 0 if frame.free_name else depth   # these lie anywhere
         files = [path for path in (frame.image_path, frame.label_path) if path]
         sources |= {str(path.resolve().parents[depth]) for path in files}
     sources = sorted(sources)

@@ -55,14 +55,14 @@ def prediction_png(
 def write_prediction(
     train_ids: np.ndarray,  # uint8 [H,W], 0..18 in Cityscapes
     folder: Path,           # where to; made when missing
-    name: str,              # frame name, <city>_<sequence>_<frame>
+    name: str,              # of the frame; the benchmark knows <city>_<sequence>_<frame>
     tag: str = '',          # of the predictor, noted in the file
     label_set: LabelSet = CITYSCAPES
 ) -> Path:                  # <folder>/<name>_predIds.png
     "Write a prediction as `prediction_png` makes it. Raises TypeError or ValueError for what is none."
     png = prediction_png(train_ids, name, tag, label_set)
-    if not FRAME_NAME.fullmatch(name) or Path(name).name != name:
-        raise ValueError(f'{name!r} is no frame name; wanted <city>_<6 digits>_<6 digits>')
+    if name.startswith('.') or PureWindowsPath(name).name != name:
+        raise ValueError(f'{name!r} is no frame name: no file can be called so')
     path = Path(folder)/f'{name}_predIds.png'
     with atomic_write(path) as temporary:
         temporary.write_bytes(png)
