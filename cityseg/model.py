@@ -368,15 +368,16 @@ def model_checksum(
     return digest.hexdigest()
 
 def save_model(
-    model: nn.Module,   # an SMP model with .mean, .std and .label_set
+    model: nn.Module,   # an SMP model with .mean and .std, and .label_set if that is not Cityscapes'
     folder: Path | str  # where to; each file is replaced as a whole, the weights last
 ) -> Path:
     "Keep a model as SMP does: config.json, model.safetensors; normalisation and label set beside them."
     folder = Path(folder)
     config = {**model.config, 'encoder_weights': None, '_model_class': type(model).__name__}
     preprocessing = dict(mean=model.mean, std=model.std)
-    if model.label_set != CITYSCAPES:
-        preprocessing['labels'] = spell_label_set(model.label_set)
+    label_set = getattr(model, 'label_set', CITYSCAPES)   # which needs no word
+    if label_set != CITYSCAPES:
+        preprocessing['labels'] = spell_label_set(label_set)
     with atomic_write(folder/'config.json') as path:
         path.write_text(json.dumps(config, indent=1))
     with atomic_write(folder/'preprocessor_config.json') as path:
