@@ -315,8 +315,8 @@ RECIPE_HELP = {
     't4x2-night': "a night on Kaggle's two T4s (about 4 hours): SegFormer, hard pixels, slow encoder. "
                   'Published for its network: 81.9 mean IoU after 160k x 8 crops of 1024 (MMSegmentation)',
     'quick-vit': 'the first look at a vision transformer, on one GPU: 4,000 iterations, crops of 512',
-    't4x2-vit': 'a night on two T4s (about 5 hours): DPT on DINOv2-S. Published for its network: 83.5 mean IoU '
-                'after 67k x 16 crops of 798 (UniMatch V2)',
+    't4x2-vit': 'a night on two T4s (about 5 hours): DPT on DINOv2-S. Published for its network: '
+                '83.5 mean IoU after 67k x 16 crops of 798 (UniMatch V2)',
     't4x2-vit-b': 'the same on DINOv2-B, some nights (about 15 hours). Published for it: 85.2 mean IoU',
     'a100': 'a 40 GB GPU: a larger encoder, crops of 1024',
     'h100': 'an 80 GB GPU: the same with batches of 16, in two parts',
