@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from .dataset import frame_loader, to_device
 from .distributed import DistributedContext, StopRequest, until_stopped
 from .frame import Frame
-from .labels import N_CLASSES, VOID
+from .labels import VOID
 from .metrics import Confusion
 from .model import classifier, forward
 
@@ -26,6 +26,7 @@ def iou_by_shift(
     c: int                 # the class whose shift is varied
 ) -> torch.Tensor:         # float64 [121]
     "The mean IoU, over the classes that there are, for each of `STEPS` as the shift of class c."
+    n_classes = len(logits)
     others = logits + shift[:, None]
     others[c] = -torch.inf
     best, rival = others.max(0)
@@ -33,9 +34,9 @@ def iou_by_shift(
 
     def gone_over(pixels):
         "How many of some pixels have gone over by each step (the last: never), by rival: int64 [122,19]."
-        pair = step[pixels]*N_CLASSES + rival[pixels]
-        counts = torch.bincount(pair, minlength=(len(STEPS) + 1)*N_CLASSES)
-        return counts.view(-1, N_CLASSES).cumsum(0)
+        pair = step[pixels]*n_classes + rival[pixels]
+        counts = torch.bincount(pair, minlength=(len(STEPS) + 1)*n_classes)
+        return counts.view(-1, n_classes).cumsum(0)
 
     over = gone_over(labels >= 0)
     predicted = over[-1] - over[:-1]        # who hasn't gone over is still the rival's
@@ -43,7 +44,7 @@ def iou_by_shift(
     over = gone_over(rival == labels)
     hits = over[-1] - over[:-1]
     hits[:, c] = gone_over(labels == c)[:-1].sum(1)
-    true = torch.bincount(labels, minlength=N_CLASSES)
+    true = torch.bincount(labels, minlength=n_classes)
     iou = hits/(predicted + true - hits).clamp(min=1).double()
     return iou[:, true > 0].mean(1)
 
@@ -55,7 +56,7 @@ def shifted_iou(
 ) -> float:
     "Mean IoU of shifted logits; a class that is only predicted counts 0, as in the benchmark."
     predicted = (logits + shift[:, None]).argmax(0)
-    return Confusion().update(predicted, labels).miou
+    return Confusion(len(logits)).update(predicted, labels).miou
 
 # %% ../nbs/18_calibration.ipynb #edf62f27
 def best_shift(
@@ -63,7 +64,7 @@ def best_shift(
     labels: torch.Tensor   # their trainIds, int64 [n], none void
 ) -> torch.Tensor:         # float32 [19], -3..3; 0 for classes that there are none of
     "What to add to each class's logit, so that the likeliest class has the highest mean IoU."
-    shift = torch.zeros(N_CLASSES)
+    shift = torch.zeros(len(logits))
     for _ in range(10):   # times over all classes, at most
         before = shift.clone()
         for c in labels.unique().tolist():
@@ -106,10 +107,10 @@ def sample_logits(
     for image, label in until_stopped(iter(bar), len(frames), context, stop):
         samples.append(_sample_frame(model, image, label, context))
     gathered = context.gather(samples)
-    logits, labels = [torch.zeros(N_CLASSES, 0)], [torch.zeros(0, dtype=torch.long)]
-    for some_logits, some_labels in sum(gathered, []):
-        logits.append(some_logits)
-        labels.append(some_labels)
+    found = sum(gathered, [])
+    if not found:
+        return torch.zeros(0, 0), torch.zeros(0, dtype=torch.long)
+    logits, labels = zip(*found)
     return torch.cat(logits, 1), torch.cat(labels)
 
 # %% ../nbs/18_calibration.ipynb #76f19eac
@@ -133,4 +134,4 @@ def calibrate(
     shift = best_shift(logits, labels)
     bias = classifier(model).bias
     bias += shift.to(bias)
-    return shifted_iou(logits, labels, torch.zeros(N_CLASSES)), shifted_iou(logits, labels, shift)
+    return shifted_iou(logits, labels, torch.zeros(len(logits))), shifted_iou(logits, labels, shift)

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 from .config import Run
 from .core import DataError, prefetch
 from .frame import Frame
-from .labels import N_CLASSES, VOID
+from .labels import VOID
 
 # %% ../nbs/09_dataset.ipynb #8c6610e1
 class Side(NamedTuple):
@@ -260,11 +260,11 @@ class SamplingPlan:
     def __init__(
         self,
         frames: list[Frame],
-        run: Run              # class_uniform and seed
+        run: Run              # class_uniform, labels and seed
     ):
         self.run = run
         self.points = None    # of each frame, uint16 [n,3]: trainId, row, column
-        self.present = np.zeros((len(frames), N_CLASSES), bool)
+        self.present = np.zeros((len(frames), len(run.label_set)), bool)
         self.epoch = None     # whose plan is at hand
         if run.class_uniform:
             looked_up = prefetch(lambda frame: frame.class_points(), frames, threads=os.cpu_count())
@@ -297,7 +297,7 @@ def is_filled_by_one_class(
     "Does one class fill more than this of what is labelled?"
     if ratio == 1:
         return False
-    counts = np.bincount(label[::4, ::4].ravel(), minlength=256)[:N_CLASSES]
+    counts = np.bincount(label[::4, ::4].ravel(), minlength=256)[:VOID]
     return counts.max() > ratio*counts.sum()
 
 # %% ../nbs/09_dataset.ipynb #af135555

@@ -20,6 +20,7 @@ import numpy as np
 from tqdm.auto import tqdm
 from .core import DataError, atomic_write, check_regular_file, prefetch
 from .frame import FRAME_NAME, Frame
+from .labels import CITYSCAPES
 from .submission import prediction_png
 
 # %% ../nbs/24_footage.ipynb #d4eb6d65
@@ -163,11 +164,12 @@ def predict_pictures(
     from cityseg.visualization import jpeg, overlay   # brings torch, which listing does without
     pictures, total = _named_pictures(source, every)
     out, count = Path(out), 0
+    label_set = getattr(predict, 'label_set', CITYSCAPES)
     for name, image in tqdm(pictures, total=total, desc='predict', disable=None):
         train_ids = predict(image)
         with atomic_write(out/f'{name}_labelIds.png') as path:
-            path.write_bytes(prediction_png(train_ids, name))
+            path.write_bytes(prediction_png(train_ids, name, label_set=label_set))
         with atomic_write(out/f'{name}_overlay.jpg') as path:
-            path.write_bytes(jpeg(overlay(image, train_ids)))
+            path.write_bytes(jpeg(overlay(image, train_ids, palette=label_set)))
         count += 1
     return count

@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['POINTS', 'FRAME_NAME', 'class_points', 'DecodedFrame', 'Frame', 'read_pair', 'is_pair', 'PairFrame',
-           'find_predictions', 'read_prediction']
+           'find_predictions', 'label_set_of', 'check_same_classes', 'read_prediction']
 
 # %% ../nbs/06_frame.ipynb #8c1095a7
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from unicodedata import normalize
@@ -17,7 +18,8 @@ from .images import (
     INSTANCES, image_size, instances_to_label_ids, members, read_ids, read_mask, read_rgb,
     train_ids_suspected)
 from .labels import (
-    CITYSCAPES, LabelSet, N_CLASSES, UNSURE, VOID, decode_colors, sure_colors, to_label_ids, to_train_ids)
+    CITYSCAPES, LabelSet, N_CLASSES, UNSURE, VOID, decode_colors, noted_label_set, sure_colors,
+    to_label_ids, to_train_ids)
 
 # %% ../nbs/06_frame.ipynb #2468f031
 POINTS = 16  # pixels noted per class and frame
@@ -153,6 +155,10 @@ class Frame:
         "Some pixels of each class, see `class_points`."
         return class_points(self.label())
 
+    def class_counts(self) -> np.ndarray:  # int64 [classes]
+        "How many pixels there are of each class."
+        return np.bincount(self.label().ravel(), minlength=256)[:len(self.label_set)]
+
 # %% ../nbs/06_frame.ipynb #ca7e289b
 def read_pair(
     path: Path  # PNG or JPEG file
@@ -216,6 +222,25 @@ def find_predictions(
         raise DataError(path, what, 'keep one of each')
     in_folder = Path(path).is_dir()
     return {name: Path(path)/file.name if in_folder else file for name, (file,) in sorted(found.items())}
+
+def label_set_of(
+    predictions: Path | str | dict | Callable  # a folder, files of predictions, or a model
+) -> LabelSet:
+    "What a model predicts, or a folder of predictions remembers; else that of Cityscapes."
+    if isinstance(predictions, (str, Path)):
+        return noted_label_set(predictions) or CITYSCAPES
+    return getattr(predictions, 'label_set', CITYSCAPES)
+
+def check_same_classes(
+    predict: Callable,    # such as a `Predictor`, whose `label_set` is compared
+    frames: list[Frame]
+):
+    "Raises ValueError for a model of another label set than the frames have."
+    predicted = getattr(predict, 'label_set', None)
+    for frame in frames[:1]:
+        if predicted not in (None, frame.label_set):
+            raise ValueError(f'the model predicts {predicted}, the data are read as {frame.label_set}: '
+                             'give the same label set to both')
 
 def read_prediction(
     path: Path,                       # PNG of labelIds, or a `Member` of a zip

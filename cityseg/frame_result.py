@@ -19,12 +19,14 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 from .core import atomic_write, read_json
-from .frame import Frame, find_predictions, read_prediction
-from .labels import N_CLASSES, VOID
+from .frame import Frame, check_same_classes, find_predictions, read_prediction
+from .labels import CITYSCAPES, LabelSet, VOID
 from .metrics import Confusion, mean_iou
 from .visualization import colorize, error_map, letters, overlay, same_size, shrink, side_by_side
 
 # %% ../nbs/26_frame_result.ipynb #72f31ad2
+_UNKNOWN = np.full(VOID, np.nan)   # of any class
+
 class FrameResult(NamedTuple):
     "All that is known of one frame; None and NaN where nothing is."
     frame: Frame | None = None
@@ -33,11 +35,15 @@ class FrameResult(NamedTuple):
     prediction: np.ndarray | None = None  # trainIds, uint8 [H,W]
     confidence: np.ndarray | None = None  # of the predicted class, uint8 [H,W], 255: certain
     other: np.ndarray | None = None       # trainIds that a second run predicts, uint8 [H,W]
-    iou: np.ndarray = np.full(N_CLASSES, np.nan)        # float64 [19] of this frame, 0..1
-    other_iou: np.ndarray = np.full(N_CLASSES, np.nan)  # the same of the second run
-    share: np.ndarray = np.zeros(N_CLASSES)             # of all pixels, float64 [19], 0..1
+    iou: np.ndarray = _UNKNOWN            # of each class in this frame, float64 [n], 0..1
+    other_iou: np.ndarray = _UNKNOWN      # the same of the second run
+    share: np.ndarray = np.zeros(VOID)    # of all pixels, float64 [n], 0..1
     mean_confidence: float = np.nan       # 0..1
     problem: str = ''                     # what is wrong with this frame, in words
+
+    @property
+    def label_set(self) -> LabelSet:
+        return self.frame.label_set if self.frame else CITYSCAPES
 
     @property
     def train_ids(self) -> np.ndarray | None:
@@ -79,11 +85,11 @@ def available_views(
 _INFERNO = cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_INFERNO)
 CONFIDENCE_COLORS = _INFERNO.reshape(256, 3)[::-1, ::-1]  # RGB uint8: a guess (0) glows, 255 is dark
 
-def _is_shown(train_ids, classes):
-    "Which pixels are of a class to show, bool [H,W]; void is shown when every class is."
+def _is_shown(train_ids, classes, n):
+    "Which pixels are of a class to show, of n, bool [H,W]; void is shown when every class is."
     shown = np.zeros(256, bool)
-    shown[list(classes)] = True
-    shown[N_CLASSES:] = shown[:N_CLASSES].all()
+    shown[list(range(n) if classes is None else classes)] = True
+    shown[n:] = shown[:n].all()
     return shown[train_ids]
 
 # %% ../nbs/26_frame_result.ipynb #57f46350
@@ -91,28 +97,29 @@ def render(
     result: FrameResult,
     view: str = 'overlay',  # one of `available_views(result)` that is one picture
     alpha: float = .5,      # opacity of overlay and confidence, 0..1
-    classes: Collection[int] = range(N_CLASSES)  # trainIds to show
+    classes: Collection[int] = None  # trainIds to show; default: all
 ) -> np.ndarray:  # RGB uint8 [H,W,3]
     "One view of a frame. Raises ValueError where the frame doesn't allow it."
     available = available_views(result)
     if view not in available:
         raise ValueError(f'no view {view!r} of this frame; there are: {", ".join(available)}')
-    photo = result.image
+    photo, palette = result.image, result.label_set
+    n = len(palette)
     if view == 'image':
         return photo
     if view == 'errors':
         label, prediction = result.label, result.prediction
-        shown = _is_shown(label, classes) | _is_shown(prediction, classes)
-        return error_map(np.where(shown, prediction, label), label, photo)
+        shown = _is_shown(label, classes, n) | _is_shown(prediction, classes, n)
+        return error_map(np.where(shown, prediction, label), label, photo, palette)
     train_ids = result.label if view == 'ground truth' else result.train_ids
     if view == 'overlay':
-        picture = overlay(photo, train_ids, alpha)
+        picture = overlay(photo, train_ids, alpha, palette)
     elif view == 'confidence':
         photo = np.dstack([cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)]*3)
         picture = cv2.addWeighted(photo, 1 - alpha, CONFIDENCE_COLORS[result.confidence], alpha, 0)
     else:
-        picture = colorize(train_ids)
-    return np.where(_is_shown(train_ids, classes)[..., None], picture, photo)
+        picture = colorize(train_ids, palette)
+    return np.where(_is_shown(train_ids, classes, n)[..., None], picture, photo)
 
 # %% ../nbs/26_frame_result.ipynb #ed70bdfc
 RUN_NAMES = ('prediction', 'second run')  # unless the caller knows better
@@ -139,8 +146,8 @@ def draw_view(
     result: FrameResult,
     view: str = 'overlay',  # one of `available_views(result)`
     alpha: float = .5,      # opacity of overlay and confidence, 0..1
-    classes: Collection[int] = range(N_CLASSES),  # trainIds to show
-    names: tuple[str, str] = RUN_NAMES            # of the two runs
+    classes: Collection[int] = None,    # trainIds to show; default: all
+    names: tuple[str, str] = RUN_NAMES  # of the two runs
 ) -> np.ndarray:  # RGB uint8 [H,W,3] where the view is one picture, else larger
     "A view as it is shown and saved: one picture, or two or four with captions, two in a row."
     if view not in ('side by side', 'two runs'):
@@ -195,7 +202,8 @@ class PredictionSource:
         self.lock = Lock()
 
     def check(self, frames: list[Frame]):
-        "Raises ValueError where the files are those of other frames only."
+        "Raises ValueError for files of other frames only, or a model of other classes."
+        check_same_classes(self.model, frames)
         if not self.paths or self.model or any(frame.name in self.paths for frame in frames):
             return
         raise ValueError(f'none of the {len(frames)} frames has a prediction: they begin with '
@@ -203,7 +211,7 @@ class PredictionSource:
 
     def __call__(self, frame: Frame, image: np.ndarray) -> tuple:
         if frame.name in self.paths:
-            return read_prediction(self.paths[frame.name]), None
+            return read_prediction(self.paths[frame.name], frame.label_set), None
         if self.model is None:
             if self.paths:
                 raise LookupError(f'no file {frame.name}*.png')
@@ -238,18 +246,18 @@ def collect_errors(
     except Exception as error:
         problems.append(f'{what}: {error}')
 
-def _check_prediction(train_ids, image, what, problems):
-    "Raises ValueError where trainIds don't fit the photo; much void becomes a problem."
+def _check_prediction(train_ids, image, n, what, problems):
+    "Raises ValueError where trainIds don't fit the photo; much void, none of n classes, becomes a problem."
     same_size(**{what: train_ids, 'photo': image})
-    void = 0 if train_ids is None else np.mean(train_ids >= N_CLASSES)
+    void = 0 if train_ids is None else np.mean(train_ids >= n)
     if void > .2:
         problems.append(f'{void:.0%} of the {what} is of no class that is evaluated')
 
-def _iou(train_ids, label):
-    "IoU of each class in one frame, float64 [19]."
+def _iou(train_ids, label, n):
+    "IoU of each of n classes in one frame, float64 [n]."
     if train_ids is None or label is None:
-        return np.full(N_CLASSES, np.nan)
-    return Confusion(N_CLASSES, strict=False).update(train_ids, label).iou
+        return np.full(n, np.nan)
+    return Confusion(n, strict=False).update(train_ids, label).iou
 
 # %% ../nbs/26_frame_result.ipynb #68c3a13e
 def read_result(
@@ -263,7 +271,7 @@ def read_result(
         image = frame.image()
     except Exception as error:
         return FrameResult(frame, np.full((512, 1024, 3), 128, np.uint8), problem=f'photo: {error}')
-    problems = []
+    problems, n = [], len(frame.label_set)
     label = prediction = confidence = other = None
     with collect_errors(problems, 'ground truth'):
         read = frame.label()
@@ -271,21 +279,21 @@ def read_result(
         label = None if (read == VOID).all() else read   # as the test split has it
     with collect_errors(problems, 'prediction'):
         found = source(frame, image)
-        _check_prediction(found[0], image, 'prediction', problems)
+        _check_prediction(found[0], image, n, 'prediction', problems)
         prediction, confidence = found
     with collect_errors(problems, second_name):
         found = second(frame, image) if second else (None, None)
-        _check_prediction(found[0], image, second_name, problems)
+        _check_prediction(found[0], image, n, second_name, problems)
         other = found[0]
     result = FrameResult(
-        frame, image, label, prediction, confidence, other, iou=_iou(prediction, label),
-        other_iou=_iou(other, label), problem='; '.join(problems))
+        frame, image, label, prediction, confidence, other, iou=_iou(prediction, label, n),
+        other_iou=_iou(other, label, n), problem='; '.join(problems))
     if confidence is not None:
         result = result._replace(mean_confidence=confidence.mean()/255)
     counted = result.train_ids if label is None else label
     if counted is not None:
         counts = np.bincount(counted.ravel(), minlength=256)
-        result = result._replace(share=counts[:N_CLASSES]/counted.size)
+        result = result._replace(share=counts[:n]/counted.size)
     return result
 
 # %% ../nbs/26_frame_result.ipynb #3b1ccc47

@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 from .core import amp_dtype, is_out_of_memory, logger, pick_device, prefetch
 from .dataset import to_device
 from .frame import Frame
-from .labels import N_CLASSES
+from .labels import CITYSCAPES
 from .model import IMAGENET, forward
 
 # %% ../nbs/15_inference.ipynb #c22d634d
@@ -157,11 +157,12 @@ class Network:
         self.dtype = amp_dtype(amp, self.device)
         self.model, self.upsampling = split_upsampling(model.to(self.device).eval())
         self.batch = batch or (4 if self.device.type == 'cuda' else 1)
+        self.classes = len(getattr(model, 'label_set', CITYSCAPES))
 
     def __call__(self, windows: list) -> torch.Tensor:
-        """Logits [B,19,n,m] of images float32 [1,3,h,w].
+        """Logits [B,classes,n,m] of images float32 [1,3,h,w].
 
-        Raises ValueError for a model of other than 19 classes, or that can't take images of this size."""
+        Raises ValueError for a model of other classes, or that can't take images of this size."""
         x = torch.cat(windows) if len(windows) > 1 else windows[0]
         try:
             with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
@@ -172,9 +173,9 @@ class Network:
             height, width = x.shape[-2:]
             raise ValueError(f'the model fails on images of {height}x{width} pixels ({error}); '
                              'give it a larger --window, or one of the size it was made for') from error
-        if logits.ndim != 4 or logits.shape[1] != N_CLASSES:
+        if logits.ndim != 4 or logits.shape[1] != self.classes:
             raise ValueError(f'the model gives {tuple(logits.shape)} for a batch of images; '
-                             f'wanted [B,{N_CLASSES},h,w]')
+                             f'wanted [B,{self.classes},h,w]')
         return logits.float().contiguous()   # they are read class by class
 
     def planes(self, logits: torch.Tensor, size: tuple) -> Iterator[torch.Tensor]:
@@ -252,7 +253,7 @@ def average_probabilities(
     passes: list[TTAPass]
 ) -> torch.Tensor:          # float32 [19,H,W] on the device, sum 1
     "Class probabilities, averaged over windows by their weights, and over passes."
-    total = torch.zeros(N_CLASSES, *x.shape[-2:], device=x.device)
+    total = torch.zeros(network.classes, *x.shape[-2:], device=x.device)
     for tta_pass in passes:
         found = forward_windows(network, window_images(x, tta_pass))
         for window, logits in zip(tta_pass.windows, found):
@@ -322,7 +323,7 @@ class Predictor:
     "A model with a way of looking: image uint8 [H,W,3] -> trainIds uint8 [H,W]."
     def __init__(
         self,
-        model: torch.nn.Module,  # images [B,3,h,w] -> logits [B,19,n,m]; may have .mean and .std
+        model: torch.nn.Module,  # images [B,3,h,w] -> logits [B,19,n,m]; may have .mean, .std, .label_set
         device: str | torch.device | None = None,  # None: the GPU if there is one
         amp: str = 'auto',                         # mixed precision: auto, fp16, bf16, no
         window: tuple[int, int] | None = None,     # sliding window, pixels; None: the whole frame at once
@@ -333,6 +334,7 @@ class Predictor:
     ):
         _check_options(window, stride, scales, batch)
         self.model = model
+        self.label_set = getattr(model, 'label_set', CITYSCAPES)
         self.network = Network(model, device, amp, batch)
         self.amp = amp
         self.view = dict(scales=tuple(scales), flip=flip, window=window, stride=stride)

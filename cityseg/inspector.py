@@ -21,12 +21,12 @@ import ipywidgets as widgets
 import numpy as np
 from tqdm.auto import tqdm
 from .core import DataError, atomic_write, logger, prefetch
-from .frame import Frame
+from .frame import Frame, check_same_classes
 from .frame_result import ANY_CLASS, CONFIDENCE_COLORS, RUN_NAMES, SORTS, VIEWS, WITH_NOTE
 from .frame_result import FrameResult, PredictionSource, Predictions, available_views
 from .frame_result import draw_view, find_results, notes_path, read_notes, read_result, sort_number
 from .frame_result import sort_results, write_note, zoom_in
-from .labels import CLASSES
+from .labels import CITYSCAPES, LabelSet
 from .visualization import data_uri, jpeg
 
 # %% ../nbs/27_inspector.ipynb #0bb63afc
@@ -100,7 +100,7 @@ def inspect_html(
             logger.warning(f'{len(faulty)} of {len(frames)} frames are shown in part, such as {faulty[0]}')
         data = dict(
             frames=entries,
-            classes=[dict(name=label.name, color=label.color) for label in CLASSES],
+            classes=[dict(name=row.name, color=row.colors[0]) for row in frames[0].label_set.classes],
             allViews=list(VIEWS),
             views=sorted(available, key=list(VIEWS).index),
             runs=names,
@@ -143,10 +143,10 @@ def _percent(value):
     "A share in hundredths, '-' for NaN."
     return '-' if np.isnan(value) else f'{100*value:.1f}'
 
-def _chip_html(label, iou, other_iou, share):
+def _chip_html(row, iou, other_iou, share):
     "A class for its checkbox: colour, name, IoU, gain over the second run, share of the pixels."
-    swatch = f'<span class="swatch" style="background:rgb{label.color}"></span>'
-    name = f'{swatch}<span class="name">{label.name}</span>'
+    swatch = f'<span class="swatch" style="background:rgb{row.colors[0]}"></span>'
+    name = f'{swatch}<span class="name">{html.escape(row.name)}</span>'
     if share == 0 and np.isnan(iou):
         return f'{name}<span class="line"><span class="soft absent">absent</span></span>'
     amount = f'{share:.1%}'
@@ -188,12 +188,13 @@ def _button(name, tooltip):
 
 # %% ../nbs/27_inspector.ipynb #67fa41e0
 def build_controls(
-    views: list[str],  # names from VIEWS
-    sorts: list[str],  # names from SORTS
-    cities: list[str]  # to choose from
-) -> SimpleNamespace:  # of widgets
+    views: list[str],    # names from VIEWS
+    sorts: list[str],    # names from SORTS
+    cities: list[str],   # to choose from
+    label_set: LabelSet = CITYSCAPES
+) -> SimpleNamespace:    # of widgets
     "The controls of the inspector by name."
-    classes = {label.name: label.trainId for label in CLASSES}
+    classes = {name: train_id for train_id, name in enumerate(label_set.names)}
     with_class = {f'With {name}': train_id for name, train_id in classes.items()}
     contained = {'Any class': ANY_CLASS, 'With a note': WITH_NOTE, **with_class}
     return SimpleNamespace(
@@ -221,7 +222,7 @@ def build_controls(
         legend=widgets.HTML('<span class="soft">sure<span class="scale"></span>a guess</span>'),
         all=_button('All', 'Show every class'),
         none=_button('None', 'Hide every class'),
-        chips=[widgets.Checkbox(True, indent=False, description_allow_html=True) for _ in CLASSES],
+        chips=[widgets.Checkbox(True, indent=False, description_allow_html=True) for _ in classes],
         note=widgets.Textarea(
             placeholder='Your note on this frame: a label that is wrong, something to come back to',
             continuous_update=False))
@@ -290,12 +291,13 @@ def _draw_picture(c, result, size, names):
         height, width = height//2, width//2
     position = 1 - c.down.value, c.across.value
     part = zoom_in(result, (height, width), c.zoom.value, position)
-    classes = [train_id for train_id, chip in enumerate(c.chips) if chip.value]
-    picture = draw_view(part, view, c.opacity.value, classes, names)
+    shown = [train_id for train_id, chip in enumerate(c.chips) if chip.value]
+    picture = draw_view(part, view, c.opacity.value, shown, names)
     factor = max(1, min(size[0]//picture.shape[0], size[1]//picture.shape[1]))   # few pixels, as squares
     picture = picture.repeat(factor, 0).repeat(factor, 1)
     c.picture.value = jpeg(picture)
-    for chip, *facts in zip(c.chips, CLASSES, result.iou, result.other_iou, result.share):
+    classes = result.label_set.classes
+    for chip, *facts in zip(c.chips, classes, result.iou, result.other_iou, result.share):
         chip.description = _chip_html(*facts)
     _show(c.legend, view == 'confidence')
     _show(c.across, c.zoom.value > 1)
@@ -344,6 +346,8 @@ class Inspector(widgets.VBox):
         self.updating = False
         source = PredictionSource(predictions, model)
         second = PredictionSource(other) if other else None
+        for one in filter(None, (source.model, second and second.model)):
+            check_same_classes(one, frames)
         self.prefetcher = Prefetcher(lambda frame: read_result(frame, source, second, names[1]))
         impossible = set() if second else {'two runs', 'loss to second run'}
         if not hasattr(source.model, 'probabilities'):
@@ -351,7 +355,8 @@ class Inspector(widgets.VBox):
         self.controls = build_controls(
             views=[view for view in VIEWS if view not in impossible],
             sorts=[by for by in SORTS if by not in impossible],
-            cities=sorted({frame.city for frame in self.frames.values()}))
+            cities=sorted({frame.city for frame in self.frames.values()}),
+            label_set=frames[0].label_set if frames else CITYSCAPES)
         super().__init__(arrange(self.controls))
         self.add_class('cs')
         self._connect()

@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['LABELS', 'BY_NAME', 'VOID', 'CLASSES', 'CLASS_NAMES', 'N_CLASSES', 'CITYSCAPES', 'ID_TO_TRAIN', 'TRAIN_TO_COLOR',
-           'ID_TO_COLOR', 'LABEL_SETS', 'UNSURE', 'Label', 'LabelClass', 'LabelSet', 'to_train_ids', 'to_label_ids',
-           'find_label_set', 'spell_label_set', 'sure_colors', 'decode_colors']
+           'ID_TO_COLOR', 'LABEL_SETS', 'LABELS_FILE', 'UNSURE', 'Label', 'LabelClass', 'LabelSet', 'to_train_ids',
+           'to_label_ids', 'find_label_set', 'spell_label_set', 'note_label_set', 'noted_label_set', 'sure_colors',
+           'decode_colors']
 
 # %% ../nbs/01_labels.ipynb #2b21119b
 import json
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 import cv2
 import numpy as np
-from .core import DataError, check_regular_file, did_you_mean, shape_fault
+from .core import DataError, atomic_write, check_regular_file, did_you_mean, shape_fault
 
 # %% ../nbs/01_labels.ipynb #2c9f2e5f
 class Label(NamedTuple):
@@ -336,6 +337,8 @@ def find_label_set(
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         what = f'cannot be read ({" ".join(str(error).split())[:100]})'
         raise DataError(path, what, _ADVICE) from error
+    if isinstance(table, str) and table in LABEL_SETS:
+        return LABEL_SETS[table]
     return _label_set(table, path)
 
 def spell_label_set(
@@ -345,6 +348,25 @@ def spell_label_set(
     if LABEL_SETS.get(label_set.name) == label_set:
         return label_set.name
     return json.dumps(dict(name=label_set.name, classes=[row._asdict() for row in label_set.rows]))
+
+LABELS_FILE = 'labels.json'   # of a folder, by which it remembers its label set
+
+def note_label_set(
+    label_set: LabelSet,
+    folder: Path         # of predictions
+):
+    "Let a folder remember its label set, unless it is Cityscapes' own, which needs no file."
+    if label_set != CITYSCAPES:
+        spelled = spell_label_set(label_set)
+        with atomic_write(Path(folder)/LABELS_FILE) as path:
+            path.write_text(spelled if spelled.startswith('{') else json.dumps(spelled))
+
+def noted_label_set(
+    folder: Path          # of predictions or of a data set
+) -> LabelSet | None:
+    "The label set that a folder remembers; None where it says nothing. Raises DataError."
+    path = Path(folder)/LABELS_FILE
+    return find_label_set(path) if path.is_file() else None
 
 # %% ../nbs/01_labels.ipynb #9f8fd04d
 _RGB_TO_YCC = np.float32([[.299, .587, .114],           # Y

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Array', 'is_evaluated', 'category_id', 'group_membership', 'evaluated_inside', 'evaluated_outside', 'AVERAGE_SIZE',
            'has_iiou', 'count_pairs', 'mean_iou', 'Confusion', 'group_iou', 'count_ids', 'instance_hits', 'Scores',
-           'evaluate']
+           'ClassScores', 'evaluate']
 
 # %% ../nbs/13_metrics.ipynb #5db107ab
 import csv
@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from .core import DataError, Fault, Remark, abbreviate, atomic_write, logger, pr
 from .data import Root, frames
 from .frame import find_predictions
 from .images import INSTANCES, read_ids, train_ids_suspected
-from .labels import CLASSES, CLASS_NAMES, LABELS
+from .labels import CITYSCAPES, CLASSES, CLASS_NAMES, LABELS, LabelSet, to_train_ids
 
 # %% ../nbs/13_metrics.ipynb #f02b66a4
 Array = torch.Tensor | np.ndarray
@@ -218,9 +219,40 @@ def _table(title, names, iou, iiou):
     return lines
 
 # %% ../nbs/13_metrics.ipynb #6eb3b482
+class _Report:
+    "What scores of all kinds have in common; they have `frames`, `names`, `to_json`."
+    @property
+    def frame_mious(self) -> dict:
+        "Frame name -> the mean IoU of its classes."
+        return {name: mean_iou(iou) for name, iou in self.frames.items()}
+
+    def write_json(self, path: Path) -> Path:
+        "Write the scores as a JSON file, with the keys of the official script where they are official."
+        with atomic_write(path) as temporary:
+            temporary.write_text(json.dumps(self.to_json(), sort_keys=True, indent=4))
+        return Path(path)
+
+    def write_frames(self, path: Path) -> Path:
+        "Write a CSV file: for each frame its mean IoU and its IoU by class, empty where it has none."
+        rows = [['frame', 'mean', *self.names]]
+        for name, iou in self.frames.items():
+            scores = [mean_iou(iou), *iou]
+            rows.append([name, *('' if score != score else score for score in scores)])
+        with atomic_write(path) as temporary, open(temporary, 'w', newline='') as file:
+            csv.writer(file).writerows(rows)
+        return Path(path)
+
+    def worst_frames(self) -> list[str]:
+        "Lines of text that name the three worst frames."
+        worst = sorted(self.frame_mious.items(), key=lambda item: item[1])[:3]
+        lines = ['', f'worst of {len(self.frames)} frames']
+        return lines + [f'{iou:.4f} {name}' for name, iou in worst]
+
+# %% ../nbs/13_metrics.ipynb #5be1a3c9
 @dataclass(frozen=True)
-class Scores:
+class Scores(_Report):
     "What the official evaluation says of a set of predictions; print it for a table."
+    names = CLASS_NAMES
     matrix: np.ndarray   # counts of labelIds, int64 [34, 34], rows are the ground truth
     iou: dict            # label name -> IoU, NaN for labels that aren't evaluated or don't occur
     iiou: dict           # label name -> instance-weighted IoU, NaN for labels without instances
@@ -245,11 +277,6 @@ class Scores:
     def category_miiou(self) -> float:
         return mean_iou(self.category_iiou.values())
 
-    @property
-    def frame_mious(self) -> dict:
-        "Frame name -> the mean IoU of its classes."
-        return {name: mean_iou(iou) for name, iou in self.frames.items()}
-
     def to_json(self) -> dict:
         "Plain values under the keys of the official script."
         shares = (self.matrix.sum(1) / self.matrix.sum()).tolist()
@@ -262,32 +289,60 @@ class Scores:
             averageScoreCategories=self.category_miou,
             averageScoreInstCategories=self.category_miiou)
 
-    def write_json(self, path: Path) -> Path:
-        "Write the file that the official script writes."
-        with atomic_write(path) as temporary:
-            temporary.write_text(json.dumps(self.to_json(), sort_keys=True, indent=4))
-        return Path(path)
-
-    def write_frames(self, path: Path) -> Path:
-        "Write a CSV file: for each frame its mean IoU and its IoU by class, empty where it has none."
-        rows = [['frame', 'mean', *CLASS_NAMES]]
-        for name, iou in self.frames.items():
-            scores = [mean_iou(iou), *iou]
-            rows.append([name, *('' if score != score else score for score in scores)])
-        with atomic_write(path) as temporary, open(temporary, 'w', newline='') as file:
-            csv.writer(file).writerows(rows)
-        return Path(path)
-
     def __str__(self):
         lines = _table('class', CLASS_NAMES, self.iou, self.iiou) + ['']
         lines += _table('category', _CATEGORIES[1:], self.category_iou, self.category_iiou)
-        worst = sorted(self.frame_mious.items(), key=lambda item: item[1])[:3]
-        lines += ['', f'worst of {len(self.frames)} frames']
-        lines += [f'{iou:.4f} {name}' for name, iou in worst]
+        lines += self.worst_frames()
         lines += ['', self.note] if self.note else []
         return printable('\n'.join(lines))
 
 # %% ../nbs/13_metrics.ipynb #2596ffcf
+@dataclass(frozen=True)
+class ClassScores(_Report):
+    "How well the classes of a label set are predicted that no benchmark scores; print it for a table."
+    label_set: LabelSet
+    confusion: Confusion
+    frames: dict          # frame name -> its IoU by class, float64 [n], NaN for absent classes
+
+    @property
+    def names(self) -> tuple:
+        return self.label_set.names
+
+    @property
+    def iou(self) -> dict:
+        "Class name -> IoU, NaN for an absent class."
+        return dict(zip(self.names, self.confusion.iou.tolist()))
+
+    @property
+    def group_iou(self) -> dict:
+        "Group -> IoU, where the label set has groups."
+        counts, scores = self.confusion.counts.cpu().numpy(), {}
+        groups = np.array([row.group for row in self.label_set.classes])
+        for group in dict.fromkeys(filter(None, groups.tolist())):
+            inside = np.flatnonzero(groups == group)
+            hits = counts[np.ix_(inside, inside)].sum()
+            touched = counts[inside].sum() + counts[:, inside].sum() - hits
+            scores[group] = hits/touched if touched else float('nan')
+        return scores
+
+    @property
+    def miou(self) -> float:
+        return mean_iou(self.iou.values())
+
+    def to_json(self) -> dict:
+        "Plain values."
+        return dict(label_set=self.label_set.name, mean_iou=self.miou, iou=self.iou,
+                    group_iou=self.group_iou, confusion=self.confusion.matrix.tolist())
+
+    def __str__(self):
+        lines = [f'IoU by class of {self.label_set}, which no benchmark scores']
+        for scores in filter(None, (self.iou, self.group_iou)):
+            lines.append('')
+            for name, score in {**scores, 'mean': mean_iou(scores.values())}.items():
+                lines.append(f'{name:<20}' + (f'{score:9.4f}' if score == score else f'{"-":>9}'))
+        return printable('\n'.join(lines + self.worst_frames()))
+
+# %% ../nbs/13_metrics.ipynb #7de0b100
 def _final_scores(matrix, weighted, frame_ious, note):
     """Scores from sums over frames: counts int64 [34,34], hits and misses by group float64 [42,2].
 
@@ -324,12 +379,16 @@ def _doubt(matrix, frame, path):
     return Fault(path, 'holds trainIds, it seems', _REMEDY)
 
 # %% ../nbs/13_metrics.ipynb #db47e777
-def _count_frame(frame, path, instances):
-    "Counts int64 [34,34] of a frame, its `instance_hits` or None, its `_doubt`. Raises DataError."
+def _check_both(frame, path):
+    "Raises DataError for a frame without ground truth, or without the file of a prediction."
     if not frame.labelled:
         raise DataError(frame.image_path, 'has no ground truth', 'evaluate train or val')
     if path is None:
         raise DataError(frame.name, 'has no prediction', 'name it <city>_<sequence>_<frame>*.png')
+
+def _count_frame(frame, path, instances):
+    "Counts int64 [34,34] of a frame, its `instance_hits` or None, its `_doubt`. Raises DataError."
+    _check_both(frame, path)
     truths = [frame.label_ids()]
     if instances:
         truths.append(frame.instance_ids())
@@ -367,35 +426,30 @@ def _check_faults(faults, doubts, total):
         logger.warning(doubt)
 
 # %% ../nbs/13_metrics.ipynb #52dd538a
-def evaluate(
-    predictions: Path | dict,  # folder or zip of labelId PNGs, or a dict of frame name -> path
-    root: Path | Root | list,  # the data set in any layout, or a list of `Frame`s
-    split: str = 'val',        # which split of it
-    workers: int = None        # frames worked on at once; None: the CPU's cores, at most 8
-) -> Scores:                   # the iIoU is NaN unless all frames have instanceIds
-    "Score predictions exactly as the official script does. Raises ValueError with all faults."
-    wanted = root if isinstance(root, list) else frames(root, split, images=False)
-    wanted = sorted(wanted, key=lambda frame: frame.name)
-    paths = predictions if isinstance(predictions, dict) else find_predictions(predictions)
-    note = _why_no_iiou(wanted)
-
-    def count(frame):
+def _each_frame(count, wanted, paths, workers, faults):
+    "What `count(frame, path)` says of each frame, as (frame, that); or the fault, added to the list."
+    def count_or_fault(frame):
         try:
-            return _count_frame(frame, paths.get(frame.name), not note)
+            return count(frame, paths.get(frame.name))
         except DataError as error:
             return error.fault
 
+    counted = prefetch(count_or_fault, wanted, workers or min(8, os.cpu_count()))
+    for result, frame in zip(tqdm(counted, total=len(wanted), desc='evaluate', disable=None), wanted):
+        if isinstance(result, Fault):
+            faults.append(result)
+        else:
+            yield frame, result
+
+def _official_scores(wanted, paths, workers):
+    "The official script's scores of frames. Raises ValueError."
+    note = _why_no_iiou(wanted)
     matrix = np.zeros((34, 34), np.int64)
     weighted = np.zeros((42, 2))   # hits and misses of each group
     faults, doubts = [], []
     frame_ious = {}
-    counted = prefetch(count, wanted, workers or min(8, os.cpu_count()))
-    results = tqdm(counted, total=len(wanted), desc='evaluate', disable=None)
-    for result, frame in zip(results, wanted):
-        if isinstance(result, Fault):
-            faults.append(result)
-            continue
-        frame_matrix, hits, doubt = result
+    count = partial(_count_frame, instances=not note)
+    for frame, (frame_matrix, hits, doubt) in _each_frame(count, wanted, paths, workers, faults):
         matrix += frame_matrix
         frame_ious[frame.name] = group_iou(frame_matrix)[:34][is_evaluated]
         if hits:
@@ -404,3 +458,40 @@ def evaluate(
             doubts.append(doubt)
     _check_faults(faults, doubts, len(wanted))
     return _final_scores(matrix, weighted, frame_ious, note)
+
+# %% ../nbs/13_metrics.ipynb #7de0b101
+def _count_classes(frame, path):
+    "The `Confusion` of a frame of any label set. Raises DataError."
+    _check_both(frame, path)
+    label = frame.label()
+    pred = read_ids(path, label.shape, palette='indices', label_set=frame.label_set)
+    confusion = Confusion(len(frame.label_set), strict=False)
+    return confusion.update(to_train_ids(pred, frame.label_set), label)
+
+def _class_scores(wanted, paths, workers):
+    "Scores of frames of any label set. Raises ValueError."
+    label_set = wanted[0].label_set
+    faults, frame_ious = [], {}
+    total = Confusion(len(label_set), strict=False)
+    for frame, confusion in _each_frame(_count_classes, wanted, paths, workers, faults):
+        total += confusion
+        frame_ious[frame.name] = confusion.iou
+    _check_faults(faults, [], len(wanted))
+    return ClassScores(label_set, total, frame_ious)
+
+def evaluate(
+    predictions: Path | dict,   # folder or zip of labelId PNGs, or a dict of frame name -> path
+    root: Path | Root | list,   # the data set in any layout, or a list of `Frame`s
+    split: str = 'val',         # which split of it
+    workers: int = None,        # frames worked on at once; None: the CPU's cores, at most 8
+    label_set: LabelSet = None  # of data that are read here; default: Cityscapes, or a store's own
+) -> Scores | ClassScores:      # the iIoU is NaN unless all frames have instanceIds
+    """Score predictions exactly as the official script does; of another label set, its classes.
+
+    Raises ValueError with all faults."""
+    if not isinstance(root, list):
+        root = frames(root, split, images=False, label_set=label_set)
+    wanted = sorted(root, key=lambda frame: frame.name)
+    paths = predictions if isinstance(predictions, dict) else find_predictions(predictions)
+    is_official = all(frame.label_set == CITYSCAPES for frame in wanted)
+    return (_official_scores if is_official else _class_scores)(wanted, paths, workers)

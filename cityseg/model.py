@@ -32,7 +32,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from .config import ARCHITECTURES, Run, find_model, weights_file
 from .core import (DataError, atomic_write, check_regular_file, did_you_mean, is_out_of_memory, logger,
                           read_json)
-from .labels import N_CLASSES
+from .labels import CITYSCAPES, LabelSet, find_label_set, spell_label_set
 from .weights import read_weights, without_prefix
 
 # %% ../nbs/11_model.ipynb #8a744357
@@ -61,8 +61,8 @@ def kept_normalization(
     path = folder/'preprocessor_config.json'
     if not path.exists():
         return {}
-    kept = read_json(path, dict(mean=[float], std=[float]))
-    if {len(values) for values in kept.values()} != {3}:
+    kept = read_json(path, {'mean': [float], 'std': [float], 'labels?': str})
+    if (len(kept['mean']), len(kept['std'])) != (3, 3):
         raise DataError(path, 'is not for three channels', 'copy it again')
     return kept
 
@@ -152,7 +152,7 @@ def create_network(
         weights, options['pretrained_cfg_overlay'] = True, dict(state_dict=tensors)
     try:
         model = smp.create_model(run.architecture, run.encoder, encoder_weights=weights,
-                                 classes=N_CLASSES, **options)
+                                 classes=len(run.label_set), **options)
         with torch.no_grad():   # some encoders take images of one size only
             model.eval()(torch.zeros(1, 3, 128, 160))
     except KeyError as error:
@@ -293,9 +293,9 @@ def tell_licence(
 
 # %% ../nbs/11_model.ipynb #d3b36aef
 def build_model(
-    run: Run     # architecture, encoder, encoder_weights, decoder_channels, recompute
-) -> nn.Module:  # float [B,3,H,W] -> logits [B,19,H,W]
-    """The network of a run; its .mean and .std are three numbers each, for RGB in 0..1.
+    run: Run     # labels, architecture, encoder, encoder_weights, decoder_channels, recompute
+) -> nn.Module:  # float [B,3,H,W] -> logits [B,classes,H,W]
+    """The network of a run, with its .label_set; its .mean and .std are three numbers each, for RGB in 0..1.
 
     Raises OSError, with a remedy, when weights can't be had; ValueError when they don't fit."""
     file = weights_file(run)
@@ -313,6 +313,7 @@ def build_model(
     if file:
         model = load_encoder(model, run, file)
     model.mean, model.std = mean_and_std
+    model.label_set = run.label_set
     tell_licence(run)
     if run.start != 'none':
         warm_start(model, run.start)
@@ -328,14 +329,14 @@ def _logits(output):
     if isinstance(output, (tuple, list)) and output:
         output = output[0]
     if not isinstance(output, torch.Tensor):
-        raise ValueError(f'the network gives a {type(output).__name__}; wanted logits [B,{N_CLASSES},h,w], '
+        raise ValueError(f'the network gives a {type(output).__name__}; wanted logits [B,classes,h,w], '
                          "alone, first in a tuple, or as 'out' in a dict")
     return output
 
 def forward(
     model: nn.Module,  # any module from images to logits
     x: torch.Tensor    # float [B,3,H,W], any H and W
-) -> torch.Tensor:     # logits [B,19,H,W]
+) -> torch.Tensor:     # logits [B,classes,H,W]
     "Run a model on images of any size: padded to multiples of its stride, cropped back."
     encoder = getattr(model, 'encoder', None)
     stride = max(32, getattr(encoder, 'output_stride', 32))
@@ -367,13 +368,15 @@ def model_checksum(
     return digest.hexdigest()
 
 def save_model(
-    model: nn.Module,   # an SMP model with .mean and .std
+    model: nn.Module,   # an SMP model with .mean, .std and .label_set
     folder: Path | str  # where to; each file is replaced as a whole, the weights last
 ) -> Path:
-    "Keep a model as SMP does: config.json, model.safetensors; the normalisation beside them."
+    "Keep a model as SMP does: config.json, model.safetensors; normalisation and label set beside them."
     folder = Path(folder)
     config = {**model.config, 'encoder_weights': None, '_model_class': type(model).__name__}
     preprocessing = dict(mean=model.mean, std=model.std)
+    if model.label_set != CITYSCAPES:
+        preprocessing['labels'] = spell_label_set(model.label_set)
     with atomic_write(folder/'config.json') as path:
         path.write_text(json.dumps(config, indent=1))
     with atomic_write(folder/'preprocessor_config.json') as path:
@@ -398,8 +401,8 @@ def fetch_model(
             f'({type(error).__name__}); name a run, its best/ folder, or another model') from error
 
 # %% ../nbs/11_model.ipynb #71eac7ab
-def _build_network(folder, config):
-    "The network of a config. Raises DataError for one that can't be built, or isn't for us."
+def _build_network(folder, config, label_set):
+    "The network of a config. Raises DataError for one that can't be built, or has other classes."
     path, name = folder/'config.json', config['_model_class']
     if name not in ARCHITECTURES:
         what = did_you_mean(name, ARCHITECTURES, '_model_class')
@@ -407,9 +410,9 @@ def _build_network(folder, config):
     options = {key: value for key, value in config.items() if not key.startswith('_')}
     options['encoder_weights'] = None
     classes, channels = config.get('classes', 1), config.get('in_channels', 3)
-    if (classes, channels) != (N_CLASSES, 3):
+    if (classes, channels) != (len(label_set), 3):
         raise ValueError(f'{folder} predicts {classes} classes from {channels} channels, '
-                         f'not the {N_CLASSES} of Cityscapes from RGB')
+                         f'not the {len(label_set)} of {label_set.name} from RGB')
     try:
         return getattr(smp, name)(**options)
     except Exception as error:   # each encoder and decoder has its own way to refuse
@@ -417,14 +420,14 @@ def _build_network(folder, config):
         raise DataError(path, what, 'copy it again, or name another model') from error
 
 # %% ../nbs/11_model.ipynb #0c12eaff
-def _load_weights(folder, config):
+def _load_weights(folder, config, label_set):
     "The model in a folder, and its checksum if it has one."
     path = folder/'model.safetensors'
     check_regular_file(path)
     if not path.exists():
         raise FileNotFoundError(f'{folder} has no model.safetensors: copy it again, or name another model')
     with ShapesOnly():
-        network = _build_network(folder, config)
+        network = _build_network(folder, config, label_set)
     try:
         with safetensors.safe_open(path, 'pt') as file:
             metadata = file.metadata() or {}   # it names tensors that are other ones once more
@@ -434,24 +437,29 @@ def _load_weights(folder, config):
         if differ:
             what = f'differs from config.json in {len(differ)} of its tensors, the first: {differ[0]}'
             raise DataError(path, what, 'copy both again')
-        model = _build_network(folder, config)
+        model = _build_network(folder, config, label_set)
         safetensors.torch.load_model(model, path)
         return model, metadata.get('sha1')
     except safetensors.SafetensorError as error:
         raise DataError(path, f'is cut off or damaged ({error})', 'copy it again') from error
 
 def load_model(
-    source: Path | str  # as `find_model` takes it
-) -> nn.Module:         # in evaluation mode, with .mean and .std
+    source: Path | str,         # as `find_model` takes it
+    label_set: LabelSet = None  # its classes, if it does not say; default: Cityscapes' 19
+) -> nn.Module:                 # in evaluation mode, with .mean, .std and .label_set
     """Load a trained model, with no word about its encoder.
 
     Raises FileNotFoundError for none, ValueError for a damaged one and for other classes."""
     folder = find_model(source) or fetch_model(source)
     config = read_json(folder/'config.json', {'_model_class': str})
     preprocessing = kept_normalization(folder) or dict(zip(('mean', 'std'), IMAGENET))
-    model, checksum = _load_weights(folder, config)
+    own = find_label_set(preprocessing['labels']) if 'labels' in preprocessing else label_set or CITYSCAPES
+    if label_set not in (None, own):
+        raise ValueError(f'{source} predicts the label set {own}, not {label_set}; name another model')
+    model, checksum = _load_weights(folder, config, own)
     if checksum and checksum != model_checksum(model, config, preprocessing):
         raise DataError(folder, 'holds a damaged model (wrong checksum)', 'copy its three files again')
     model.mean, model.std = tuple(preprocessing['mean']), tuple(preprocessing['std'])
+    model.label_set = own
     model.classification_head = None   # of whole images: some models of others have one
     return fuse_attention(model).eval()

@@ -13,7 +13,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 from .core import did_you_mean
-from .frame import Frame
+from .frame import Frame, check_same_classes
 from .metrics import Confusion
 from .visualization import figure, plain_axes
 
@@ -107,10 +107,11 @@ def weather_scores(
         raise ValueError(f'strengths: {list(strengths)}; one at least, each above 0, and 1 at most')
     if not any(frame.labelled for frame in frames):
         raise ValueError('no frame has a ground truth; take train or val')
+    check_same_classes(predict, frames)
     scores = {}
     for kind in kinds:
         for strength in [0.] if kind == 'clear' else strengths:
-            scores[kind, strength] = Confusion()
+            scores[kind, strength] = Confusion(len(frames[0].label_set))
     for number, frame in enumerate(tqdm(frames, desc='weather', disable=None)):
         image, label = frame.read()
         for (kind, strength), confusion in scores.items():

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha1
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
@@ -25,9 +26,8 @@ from .config import Run, differences
 from .core import (DataError, atomic_write, check_regular_file, disk_fault, duration, is_out_of_memory,
                           logger, read_json, shape_fault)
 from .frame import Frame
-from .labels import CLASS_NAMES
 from .weights import check_archive
-from .visualization import data_uri, jpeg, show_history, show_iou
+from .visualization import data_uri, jpeg, plain_text, show_history, show_iou
 
 # %% ../nbs/16_runs.ipynb #f7c75149
 _HOW = ('hours', 'workers', 'store', 'amp', 'accumulate', 'validate_every', 'save_minutes', 'compile',
@@ -235,15 +235,15 @@ class History:
             temporary.write_bytes(jpeg(image, 85))
 
 # %% ../nbs/16_runs.ipynb #52bf1883
-def _class_iou(row):
-    "IoU of each class in a row of the history, float [19], NaN where absent."
-    return [row.get('iou', {}).get(name, np.nan) for name in CLASS_NAMES]
+def _class_iou(row, names):
+    "IoU of each class in a row of the history, float [classes], NaN where absent."
+    return [row.get('iou', {}).get(name, np.nan) for name in names]
 
-def _draw_classes(ax, rows):
+def _draw_classes(ax, rows, names):
     "IoU of each class at each validation, as a map; the last values stand beside it."
-    values = np.array([_class_iou(row) for row in rows]).reshape(-1, len(CLASS_NAMES)).T
+    values = np.array([_class_iou(row, names) for row in rows]).reshape(-1, len(names)).T
     ax.imshow(values, aspect='auto', vmin=0, vmax=1, cmap='viridis', interpolation='nearest')
-    ax.set_yticks(range(len(CLASS_NAMES)), CLASS_NAMES, size=8)
+    ax.set_yticks(range(len(names)), [plain_text(name) for name in names], size=8)
     ticks = range(0, len(rows), -(-len(rows)//10) or 1)
     ax.set_xticks(ticks, [f'{rows[tick]["iteration"]:,}' for tick in ticks], size=8)
     last = values[:, -1] if rows else []
@@ -278,7 +278,7 @@ def show_run(
     plt.close(fig)   # pyplot would show it once more
     grid = fig.add_gridspec(2, 3, height_ratios=(4, 5))
     show_history(rows, fig.add_subfigure(grid[0, :]))
-    _draw_classes(fig.add_subplot(grid[1, :2]), validations(out))
+    _draw_classes(fig.add_subplot(grid[1, :2]), validations(out), read_run(out).label_set.names)
     _draw_use(fig, grid[1, 2], rows)
     return fig
 
@@ -338,8 +338,8 @@ def compare(
             lines.append(line(field, values))
     lines.append(line('iteration', [row['iteration'] for row in rows]))
     lines.append(line('mean IoU', [_score(row['miou']) for row in rows]))
-    for i, name in enumerate(CLASS_NAMES):
-        lines.append(line(f'  {name}', [_score(_class_iou(row)[i]) for row in rows]))
+    for name in dict.fromkeys(chain(*(run.label_set.names for run in runs))):
+        lines.append(line(f'  {name}', [_score(*_class_iou(row, [name])) for row in rows]))
     return '\n'.join(lines + _data_differ(folders))
 
 def show_runs(
@@ -349,7 +349,11 @@ def show_runs(
     names = [Path(folder).resolve().name for folder in folders]
     if len(set(names)) < len(names):   # such as one/run and other/run
         names = [str(folder) for folder in folders]
-    return show_iou({name: _class_iou(_best_row(folder)) for name, folder in zip(names, folders)})
+    label_set, *others = {read_run(folder).label_set for folder in folders}
+    if others:
+        raise ValueError(f'runs of {label_set} and of {others[0]} have no classes to compare')
+    best = [_class_iou(_best_row(folder), label_set.names) for folder in folders]
+    return show_iou(dict(zip(names, best)), palette=label_set)
 
 # %% ../nbs/16_runs.ipynb #b7782772
 _STYLE = '''
@@ -404,7 +408,6 @@ def write_report(
     machine = read_json(facts) if facts.exists() else {}
     changed = {field: here for field, (_, here) in differences(read_run(out)).items()}
     title = html.escape(out.resolve().name)
-    classes = show_iou({out.resolve().name: _class_iou(best)})
     page = f'''<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>
 <h1>{title}</h1>
@@ -412,7 +415,7 @@ def write_report(
 <p>at iteration {best["iteration"]:,}; trained to {last["iteration"]:,} in {trained}</p>
 {_figure_html(show_run(out))}
 <h2>Classes at the best validation</h2>
-{_figure_html(classes)}
+{_figure_html(show_runs([out]))}
 {_panels_html(out, last["iteration"])}
 <div class="two">
 <section><h2>Run</h2><p>where it differs from the default</p>{_table_html(changed)}</section>

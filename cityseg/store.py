@@ -165,6 +165,9 @@ class PackedFrame(Frame):
     def class_points(self) -> np.ndarray:  # uint16 [n,3]: trainId, row, column
         return np.frombuffer(base64.b64decode(self.encoded_points), np.uint16).reshape(-1, 3)
 
+    def class_counts(self) -> np.ndarray:  # int64 [classes]
+        return np.array(self.counts)
+
 # %% ../nbs/07_store.ipynb #9c928b69
 def _key(frame):
     "The name of a frame in a store."

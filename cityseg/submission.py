@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 from .core import DataError, Fault, Remark, atomic_write, prefetch, shard
 from .frame import FRAME_NAME, find_predictions, read_prediction
 from .images import members, read_file, read_ids, train_ids_suspected
-from .labels import CLASSES, N_CLASSES, to_label_ids
+from .labels import CITYSCAPES, CLASSES, LabelSet, note_label_set, to_label_ids
 
 # %% ../nbs/22_submission.ipynb #819b0f01
 _PNG_OPTIONS = [cv2.IMWRITE_PNG_COMPRESSION, 1]
@@ -36,28 +36,31 @@ def _tag_chunk(tag):
 
 # %% ../nbs/22_submission.ipynb #366abbcd
 def prediction_png(
-    train_ids: np.ndarray,  # uint8 [H,W], 0..18
+    train_ids: np.ndarray,  # uint8 [H,W], 0..18 in Cityscapes
     name: str,              # for errors
-    tag: str = ''           # of the predictor, noted in the file
+    tag: str = '',          # of the predictor, noted in the file
+    label_set: LabelSet = CITYSCAPES
 ) -> bytes:
     "A prediction as an 8-bit PNG of labelIds. Raises TypeError or ValueError for what is none."
     if train_ids.dtype != np.uint8 or train_ids.ndim != 2:
         got = f'{train_ids.dtype} {train_ids.shape}'
         raise TypeError(f'{name}: trainIds as uint8 [H,W] wanted, got {got}')
-    if train_ids.max() >= N_CLASSES:
-        raise ValueError(f'{name}: holds {train_ids.max()}, trainIds are 0..{N_CLASSES-1}; '
+    if train_ids.max() >= len(label_set):
+        raise ValueError(f'{name}: holds {train_ids.max()}, trainIds are 0..{len(label_set)-1}; '
                          'predict no void (255), and pass trainIds, not labelIds')
-    png = cv2.imencode('.png', to_label_ids(train_ids), _PNG_OPTIONS)[1].tobytes()
+    label_ids = to_label_ids(train_ids, label_set)
+    png = cv2.imencode('.png', label_ids, _PNG_OPTIONS)[1].tobytes()
     return png[:_HEADER_END] + _tag_chunk(tag) + png[_HEADER_END:]
 
 def write_prediction(
-    train_ids: np.ndarray,  # uint8 [H,W], 0..18
+    train_ids: np.ndarray,  # uint8 [H,W], 0..18 in Cityscapes
     folder: Path,           # where to; made when missing
     name: str,              # of the frame; the benchmark knows <city>_<sequence>_<frame>
-    tag: str = ''           # of the predictor, noted in the file
+    tag: str = '',          # of the predictor, noted in the file
+    label_set: LabelSet = CITYSCAPES
 ) -> Path:                  # <folder>/<name>_predIds.png
     "Write a prediction as `prediction_png` makes it. Raises TypeError or ValueError for what is none."
-    png = prediction_png(train_ids, name, tag)
+    png = prediction_png(train_ids, name, tag, label_set)
     if name.startswith('.') or PureWindowsPath(name).name != name:
         raise ValueError(f'{name!r} is no frame name: no file can be called so')
     path = Path(folder)/f'{name}_predIds.png'
@@ -66,13 +69,13 @@ def write_prediction(
     return path
 
 # %% ../nbs/22_submission.ipynb #f82c63bf
-def _is_done(path, frame, tag):
+def _is_done(path, frame, tag, label_set):
     "Is this file a whole prediction of the frame, made by a predictor of this tag?"
     if not tag:
         return False
     try:
         made_by_this = _tag_chunk(tag) in read_file(path)[:512]
-        return made_by_this and read_prediction(path).shape == tuple(frame.size)
+        return made_by_this and read_prediction(path, label_set).shape == tuple(frame.size)
     except ValueError:
         return False
 
@@ -86,15 +89,17 @@ def write_predictions(
     from cityseg.inference import predict_frames   # brings torch, which checking and zipping do without
     folder = Path(folder)
     tag = getattr(predict, 'tag', None) or ''
+    label_set = getattr(predict, 'label_set', CITYSCAPES)
+    note_label_set(label_set, folder)
     frames = shard(frames)
     paths = {frame.name: folder/f'{frame.name}_predIds.png' for frame in frames}
 
     def is_done(frame):
-        return _is_done(paths[frame.name], frame, tag)
+        return _is_done(paths[frame.name], frame, tag, label_set)
 
     def write(predicted):
         frame, train_ids = predicted
-        return write_prediction(train_ids, folder, frame.name, tag)
+        return write_prediction(train_ids, folder, frame.name, tag, label_set)
 
     todo = [frame for done, frame in zip(prefetch(is_done, frames, 2), frames) if not done]
     for _ in prefetch(write, predict_frames(predict, todo, workers), 2):

@@ -30,7 +30,7 @@ from .distributed import (ROW_EVERY, DistributedContext, Stopped, StopRequest, T
                                  connection_in_words, count_gpus, until_stopped)
 from .frame import Frame
 from .inference import Predictor
-from .labels import CLASS_NAMES
+from .labels import LabelSet
 from .losses import build_loss
 from .metrics import Confusion
 from .model import save_model
@@ -52,13 +52,15 @@ class ValidatedFrame(NamedTuple):
     pred: np.ndarray   # trainIds uint8 [H,W]
 
 def draw_panel(
-    validated: list[ValidatedFrame]  # at least one
-) -> np.ndarray:                     # RGB uint8 [H,W,3]
+    validated: list[ValidatedFrame],        # at least one
+    palette: str | LabelSet = 'official'    # as colours and names are drawn
+) -> np.ndarray:                            # RGB uint8 [H,W,3]
     "Frames below each other: image, ground truth, prediction, errors."
     rows = []
     for frame in validated:
-        views = (frame.image, overlay(frame.image, frame.label), overlay(frame.image, frame.pred),
-                 error_map(frame.pred, frame.label, frame.image))
+        views = (frame.image, overlay(frame.image, frame.label, palette=palette),
+                 overlay(frame.image, frame.pred, palette=palette),
+                 error_map(frame.pred, frame.label, frame.image, palette))
         rows.append(side_by_side(*[shrink(view, 480) for view in views]))
     same_size = [row for row in rows if row.shape == rows[0].shape]
     return np.concatenate(same_size)
@@ -73,14 +75,16 @@ def validate(
     stop: StopRequest = None     # looked at between frames
 ) -> tuple[Confusion, dict]:     # over all processes; 'first', 'best', 'worst' -> RGB uint8 [H,W,3]
     "Confusion of whole frames, and panels of this process's first, best and worst ones. Raises Stopped."
-    predict, total = Predictor(model, context.device, context.amp), Confusion()
+    predict = Predictor(model, context.device, context.amp)
+    label_set = predict.label_set
+    total = Confusion(len(label_set))
     mine = val_frames[context.rank::context.world]
     first, ranked = [], []
     bar = tqdm(frame_loader(mine, workers), total=len(mine), desc='validate', unit='frame', leave=False,
                disable=None if context.is_main else True)
     for frame, (image, label) in until_stopped(zip(mine, bar), len(val_frames), context, stop):
         pred = predict(image)
-        confusion = Confusion().update(pred, label)
+        confusion = Confusion(len(label_set)).update(pred, label)
         total += confusion
         validated = ValidatedFrame(confusion.miou, frame.name, image, label, pred)
         if len(first) < shown:
@@ -91,7 +95,8 @@ def validate(
                 del ranked[shown]   # neither among the worst nor among the best
     total.counts = context.sum(total.counts.to(context.device)).cpu()
     panels = dict(first=first, worst=ranked[:shown], best=ranked[:-1 - shown:-1])
-    return total, {name: draw_panel(validated) for name, validated in panels.items() if validated}
+    drawn = {name: draw_panel(validated, label_set) for name, validated in panels.items() if validated}
+    return total, drawn
 
 # %% ../nbs/21_training.ipynb #be42f656
 @contextmanager
@@ -232,7 +237,8 @@ class TrainLog:
         "Keep a validation: its scores in a row, and its panels."
         if not self.is_main:
             return
-        iou = {name: round(float(v), 5) for name, v in zip(CLASS_NAMES, confusion.iou) if np.isfinite(v)}
+        scores = zip(self.state.run.label_set.names, confusion.iou)
+        iou = {name: round(float(score), 5) for name, score in scores if np.isfinite(score)}
         self.write(dict(self.state.row, iteration=self.state.iteration, seconds=round(self.state.seconds, 1),
                         miou=confusion.miou, accuracy=confusion.accuracy, iou=iou))
         for name, panel in panels.items():
@@ -369,7 +375,8 @@ def train(
 ) -> dict:                 # the last validation's row of the history; `interrupted` if it was asked to stop
     "Train, validate and save until the run is complete or its hours are over. Raises OSError."
     out, budget = Path(out), TimeBudget(run.hours)
-    train_frames, val_frames = frames(data, 'train'), frames(data, 'val')
+    train_frames = frames(data, 'train', label_set=run.label_set)
+    val_frames = frames(data, 'val', label_set=run.label_set)
     context = DistributedContext(run.amp)
     with _run_folder(out, context), connection_in_words():
         check_device(context)
@@ -378,7 +385,7 @@ def train(
         if state.validated == total:
             return finish(state, out, total, interrupted=0)
         train_frames, val_frames = pack_frames(run, context, train_frames, val_frames)
-        criterion = build_loss(run).to(context.device)
+        criterion = build_loss(run, train_frames).to(context.device)
         crops = CropDataset(train_frames, run)
         found = preflight(state, criterion, crops, val_frames, out, budget)   # sets state.splits, too
         model = context.parallel(torch.compile(state.model) if run.compile else state.model)
@@ -463,7 +470,7 @@ def launch(
         return train(run, data, out, resume)
     out, data = Path(out), data.path if isinstance(data, Root) else data
     check_folder(run, out, resume)
-    total = total_iterations(run, len(frames(data, 'train')))
+    total = total_iterations(run, len(frames(data, 'train', label_set=run.label_set)))
     arguments = dict(run=run.to_dict(), data=str(data), out=str(out), resume=resume)
     workers = Workers('cityseg.training:train_worker', arguments, gpus)
     try:

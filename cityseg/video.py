@@ -23,11 +23,11 @@ from PIL import Image, ImageDraw
 from tqdm.auto import tqdm
 from .core import atomic_write, check_regular_file, did_you_mean, prefetch, printable
 from .footage import copy_sound, film_pictures, folder_frames, is_film, open_film
-from .frame import Frame, find_predictions, read_prediction
-from .labels import CLASS_NAMES, N_CLASSES
+from .frame import Frame, find_predictions, label_set_of, read_prediction
+from .labels import LabelSet
 from .robustness import add_weather
 from .visualization import (
-    classes_present, colors_of, data_uri, letters, overlay, same_size, shrink, side_by_side)
+    classes_present, data_uri, in_palette, letters, overlay, same_size, shrink, side_by_side)
 
 # %% ../nbs/25_video.ipynb #bdd2ac85
 _DARK = (18, 19, 22)  # behind captions
@@ -48,14 +48,14 @@ def _caption(width, size, left, right):
     draw.text((width - size, 1.2*size), right, (170, 170, 170), plain, anchor='rm')
     return np.asarray(strip)
 
-def _legend(width, size, lit, palette):
+def _legend(width, size, lit, label_set):
     "All classes in a dark strip; those of the trainIds `lit` shine."
     columns = max(1, min(10, width//(9*size)))
-    rows = math.ceil(N_CLASSES/columns)
+    rows = math.ceil(len(label_set)/columns)
     strip = Image.new('RGB', (width, round(size*(.4 + 1.7*rows))), _DARK)
     draw = ImageDraw.Draw(strip)
-    for train_id, name in enumerate(CLASS_NAMES):
-        color = colors_of(palette)[train_id]
+    for train_id, name in enumerate(label_set.names):
+        color = label_set.colors[train_id]
         grey = 225
         if train_id not in lit:
             color = color//4 + 14
@@ -63,13 +63,13 @@ def _legend(width, size, lit, palette):
         x = size + train_id % columns*(width - size)/columns
         y = size*(.2 + 1.7*(train_id//columns))
         draw.rectangle((x, y, x + size, y + size), tuple(color.tolist()), (grey//2,)*3)
-        draw.text((x + 1.5*size, y + size/2), name, (grey,)*3, letters(size), anchor='lm')
+        draw.text((x + 1.5*size, y + size/2), printable(name), (grey,)*3, letters(size), anchor='lm')
     return np.asarray(strip)
 
-def _strip(width, left, right, lit, palette):
+def _strip(width, left, right, lit, label_set):
     "A caption and below it the legend."
     size = max(10, width//90)
-    return np.vstack([_caption(width, size, left, right), _legend(width, size, lit, palette)])
+    return np.vstack([_caption(width, size, left, right), _legend(width, size, lit, label_set)])
 
 # %% ../nbs/25_video.ipynb #79fe8ade
 VIEWS = ('beside', 'overlay', 'wipe')
@@ -78,9 +78,9 @@ def _wipe_position(number, total):
     "How far a wipe has come in this picture, 0..1: there and back in sixty pictures."
     return .5 - .5*math.cos(2*math.pi*number/min(total, 60))
 
-def _compose(image, pred, view, alpha, wipe, palette):
+def _compose(image, pred, view, alpha, wipe, label_set):
     "One view of a frame; `wipe` 0..1 is how far the line has come."
-    painted = overlay(image, pred, alpha, palette)
+    painted = overlay(image, pred, alpha, label_set)
     if view == 'overlay':
         return painted
     if view == 'beside':
@@ -130,14 +130,15 @@ def _check_mp4(path, out, total):
         arrived = f'{written} of {total} pictures arrived'
         raise RuntimeError(f'ffmpeg could not write {out}: {arrived}; is the disk full?')
 
-def _write_gif(pictures, path, fps, palette):
-    "Write RGB pictures as a gif of 64 colours: the classes' own, and those that suit the film best."
-    free = 64 - N_CLASSES
+def _write_gif(pictures, path, fps, label_set):
+    "Write RGB pictures as a gif of few colours: the classes' own, and those that suit the film best."
+    kept = label_set.colors[:min(len(label_set), 128)]
+    free = max(64, 2*len(kept)) - len(kept)
     every = math.ceil(len(pictures)/12)
     sample = Image.fromarray(np.vstack([picture[::4, ::4] for picture in pictures[::every]]))
     best = sample.quantize(free, Image.Quantize.MEDIANCUT, kmeans=3).getpalette()[:3*free]
     table = Image.new('P', (1, 1))
-    table.putpalette(best + colors_of(palette)[:N_CLASSES].ravel().tolist())
+    table.putpalette(best + kept.ravel().tolist())
     plain = dict(palette=table, dither=Image.Dither.NONE)
     images = [Image.fromarray(picture).quantize(**plain) for picture in pictures]
     centiseconds = max(2, 100/fps)      # browsers slow down what is quicker than 2
@@ -146,7 +147,7 @@ def _write_gif(pictures, path, fps, palette):
     images[0].save(path, save_all=True, append_images=images[1:], duration=milliseconds, loop=0)
 
 # %% ../nbs/25_video.ipynb #664bc56a
-def _write_film(pictures, out, total, fps, palette, sound=None):
+def _write_film(pictures, out, total, fps, label_set, sound=None):
     "Encode RGB pictures of one size as they come; about 36 of the `total`, smaller, become a gif."
     every = math.ceil(total/36)
     pictures = iter(tqdm(pictures, total=total, desc=out.stem, disable=None))
@@ -166,7 +167,7 @@ def _write_film(pictures, out, total, fps, palette, sound=None):
             else:
                 total = number + 1   # of a film it is known only now
         _check_mp4(mp4, out, total)
-        _write_gif(small, gif, fps, palette)
+        _write_gif(small, gif, fps, label_set)
     return Film(out)
 
 # %% ../nbs/25_video.ipynb #602b4406
@@ -216,20 +217,20 @@ def _shots(frames, footage, weather, strength):
     read = partial(_read_shot, total=len(frames), weather=weather, strength=strength)
     return prefetch(read, enumerate(frames), 2), frames[0].size
 
-def _predict_shot(shot, predictions):
+def _predict_shot(shot, predictions, label_set):
     "A shot with its prediction, from a file or from a function."
     if callable(predictions):
         return shot._replace(pred=predictions(shot.image))
-    return shot._replace(pred=read_prediction(predictions[shot.frame.name]))
+    return shot._replace(pred=read_prediction(predictions[shot.frame.name], label_set))
 
-def _draw(shot, total, about, view, alpha, height, palette):
+def _draw(shot, total, about, view, alpha, height, label_set):
     "One picture of the film. Raises ValueError for a prediction of another size than its frame."
     number, frame = shot.number, shot.frame
     image, pred = shrink(shot.image, height), shrink(shot.pred, height)
     same_size(**{frame.name: image, 'prediction': pred})
-    picture = _compose(image, pred, view, alpha, _wipe_position(number, total), palette)
+    picture = _compose(image, pred, view, alpha, _wipe_position(number, total), label_set)
     left = '  ·  '.join([frame.city, *about])
-    strip = _strip(picture.shape[1], left, shot.when, classes_present(pred), palette)
+    strip = _strip(picture.shape[1], left, shot.when, classes_present(pred), label_set)
     return np.vstack([picture, strip])
 
 # %% ../nbs/25_video.ipynb #479f270f
@@ -304,6 +305,13 @@ def _check_frames(frames, predictions):
 # %% ../nbs/25_video.ipynb #9fbb220b
 _WIDEST = 4096   # pixels; H.264 players show no more
 
+def _film_path(out):
+    "Where the mp4 goes. Raises ValueError for the name of another kind of file."
+    check_regular_file(out)
+    if Path(out).suffix.lower() not in ('', '.mp4', '.gif'):
+        raise ValueError(f'{out}: a film is written as .mp4, with a .gif beside it')
+    return Path(out).with_suffix('.mp4')
+
 def _film_height(size, height, view):
     "How many rows a frame may have in a film that players show."
     rows, columns = size
@@ -327,12 +335,12 @@ def timelapse(
     every: int = 1,            # of so many pictures of a film one is shown: so many times as fast
     smooth: float = 0.,        # share of the past in each frame's probabilities, 0 to below 1
     model: str = '',           # the model's name for the caption
-    palette: str = 'official'  # 'official', or 'safe' for the colour-blind
+    palette: str = 'official', # 'official', or 'safe' for the colour-blind
+    label_set: LabelSet = None # default: the model's, or what the predictions' folder says, or Cityscapes'
 ) -> Film:  # path of the mp4
     "Film a city with the predictions over it. Raises ValueError for what can't be filmed."
-    check_regular_file(out)
-    if Path(out).suffix.lower() not in ('', '.mp4', '.gif'):
-        raise ValueError(f'{out}: a film is written as .mp4, with a .gif beside it')
+    out = _film_path(out)
+    label_set = in_palette(label_set or label_set_of(predictions), palette)
     if isinstance(predictions, (str, Path)):
         predictions = find_predictions(predictions)
     footage = open_film(frames, start, seconds, every) if is_film(frames) else None
@@ -344,13 +352,14 @@ def timelapse(
     shots, size = _shots(frames, footage, weather, strength)
     total = footage.count if footage else len(frames)
     height = _film_height(size, height, view)
-    predict = partial(_predict_shot, predictions=predictions)
+    predict = partial(_predict_shot, predictions=predictions, label_set=label_set)
     if smooth:
         predict = SmoothPredictor(predictions, smooth, height)
     about = [word for word in (weather, model) if word not in ('clear', '')]
-    draw = partial(_draw, total=total, about=about, view=view, alpha=alpha, height=height, palette=palette)
+    draw = partial(_draw, total=total, about=about, view=view, alpha=alpha, height=height,
+                   label_set=label_set)
     pictures = prefetch(draw, prefetch(predict, shots), 2)
     with TemporaryDirectory() as folder:
         sound = copy_sound(footage, folder) if footage and not fps else None
         rate = fps or (footage.fps if footage else 10)
-        return _write_film(pictures, Path(out).with_suffix('.mp4'), total, rate, palette, sound)
+        return _write_film(pictures, out, total, rate, label_set, sound)
