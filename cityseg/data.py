@@ -347,14 +347,15 @@ def _is_mixed(label_ids):
         between += np.count_nonzero(is_between)
     return edges > 200 and between > .12*edges
 
-def _label_flaw(label_ids, label_set):
-    "(what is wrong with a label that can be read, remedy), or None."
+def _label_flaw(path, label_ids, label_set):
+    "What is wrong with a label that can be read, as a fault, or None."
     if label_set.has_label_ids and train_ids_suspected(label_ids):
         what = 'holds trainIds, it seems (no id above 19)'
-        return what, 'get it anew, or turn them into labelIds (to_label_ids)'
-    if _is_mixed(label_ids):
+        return Fault(path, what, 'get it anew, or turn them into labelIds (to_label_ids)')
+    if _is_mixed(label_ids) and path.suffix.lower() not in ('.jpg', '.jpeg'):
+        sort = Fault if label_set.has_label_ids else Remark   # of other classes one may be made for edges
         what = 'was resized as if it were a photo, it seems (new ids along edges)'
-        return what, 'resize it by nearest neighbour'
+        return sort(path, what, 'resize it by nearest neighbour')
     return None
 
 def _contradiction(name, label_ids, from_instances):
@@ -388,8 +389,8 @@ def _frame_faults(frame):
             faults.append(error.fault)
             continue
         label_ids[path] = ids
-        if flaw := _label_flaw(label_ids[path], frame.label_set):
-            faults.append(Fault(path, *flaw))
+        if flaw := _label_flaw(path, ids, frame.label_set):
+            faults.append(flaw)
     if len(label_ids) == 2 and not faults:
         if flaw := _contradiction(frame.label_path.name, *label_ids.values()):
             faults.append(Fault(frame.instances_path, *flaw))
@@ -398,10 +399,11 @@ def _frame_faults(frame):
 def _packed_faults(frame):
     "Faults of the labels of a packed frame."
     label_ids, numbers = frame.label_ids(), frame.instance_ids()
-    flaw = _label_flaw(label_ids, frame.label_set)
-    if numbers is not None and not flaw:
+    fault = _label_flaw(frame.image_path, label_ids, frame.label_set)
+    if numbers is not None and not fault:
         flaw = _contradiction('its labelIds', label_ids, instances_to_label_ids(numbers))
-    return [Fault(frame.image_path, *flaw)] if flaw else []
+        fault = flaw and Fault(frame.image_path, *flaw)
+    return [fault] if fault else []
 
 # %% ../nbs/08_data.ipynb #a8dcdb24
 def _place_faults(root):

@@ -31,6 +31,7 @@ _MASKS = ('masks? labels? annotations? annots? ann_dir gt gtfine ground_?truth s
           'segmentationclass semantic seg targets?')
 _KINDS = [('images', re.compile(_PHOTOS.replace(' ', '|'))), ('masks', re.compile(_MASKS.replace(' ', '|')))]
 _SUFFIXES = '.png', '.jpg', '.jpeg'
+_FOREIGN = '.tif', '.tiff', '.bmp', '.webp', '.gif'
 
 def _meaning(name):
     "(split, kind) that a folder's name says, each may be None: ('train', 'masks') for trainannot."
@@ -85,9 +86,10 @@ def is_folder(
     return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
 
 def _walk(top):
-    "All pictures below `top` of whose folders something is known, and all lists of splits."
-    pictures, lists = [], []
-    queue, seen = [()], set()
+    "All pictures below `top` of whose folders something is known, and all lists of splits. Raises DataError."
+    pictures, foreign = [], []
+    lists, seen = [], set()
+    queue = [()]
     for parts in queue:   # it grows as we go, level by level
         folder = os.path.join(top, *parts)
         real = os.path.realpath(folder)
@@ -103,6 +105,11 @@ def _walk(top):
                 lists.append(Path(entry.path))
             elif about and suffix.lower() in _SUFFIXES:
                 pictures.append(_Picture(entry.path, normalize('NFC', stem), **about))
+            elif about.get('kind') and suffix.lower() in _FOREIGN:
+                foreign.append(entry.path)
+    if foreign and len(foreign) >= len(pictures):
+        what = f'and {len(foreign) - 1} more are neither PNG nor JPEG, which alone are read'
+        raise DataError(foreign[0], what, 'convert them: photos to JPEG or PNG, masks to PNG')
     return pictures, lists
 
 # %% ../nbs/07_folders.ipynb #65d5cdbd
@@ -303,6 +310,8 @@ def _with_splits(top, joined, files):
 # %% ../nbs/07_folders.ipynb #18445b45
 def _hold_train_ids(masks):
     "Are these masks of Cityscapes' trainIds, by their name or by what a few of them hold?"
+    if not masks:
+        return False
     if any(kind in masks[0].name.lower() for kind in ('trainids', 'labelids')):
         return 'trainids' in masks[0].name.lower()
     try:
