@@ -320,7 +320,7 @@ def frames(
     images: bool = True,  # False: labels without photos will do; `image_path` then is where one would be
     label_set: LabelSet = None  # default: what `remembered_label_set` says, or Cityscapes' 19 classes
 ) -> list[Frame]:         # sorted by name
-    "List the frames of a split. Test frames have no label; a missing one elsewhere is a DataError."
+    "List the frames of a split. Cityscapes' test has no labels; a missing one elsewhere is a DataError."
     if not isinstance(root, Root) and is_store(root):
         return _list_store(Path(root), split, labels, label_set)
     root = root if isinstance(root, Root) else find_root(root, images)

@@ -10,6 +10,7 @@ import os
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from glob import glob
 from itertools import product
 from pathlib import Path
@@ -288,6 +289,8 @@ def _split_by_lists(top, joined, files):
             best = merit, [one._replace(split=split) for one, split in split_of.items()], remarks
     return best[1:]
 
+_tell_once = lru_cache(logger.info)
+
 def _with_splits(top, joined, files):
     "All photos that are in a split, and remarks on the others."
     remarks = []
@@ -303,8 +306,8 @@ def _with_splits(top, joined, files):
     if len(train) > 1 and all(one.split != 'val' for one in joined):
         for_val = set(train[::10])
         joined = [one._replace(split='val') if one in for_val else one for one in joined]
-        logger.info(f'{top}: no split is called val; every tenth frame of train is for it, '
-                    f'{len(for_val)} of {len(train)}')
+        _tell_once(f'{top}: no split is called val; every tenth frame of train is for it, '
+                   f'{len(for_val)} of {len(train)}')
     return joined, remarks
 
 # %% ../nbs/07_folders.ipynb #18445b45
