@@ -288,7 +288,8 @@ def _rows_fault(rows, is_closed):
         return f'has the id {wrong[0]}', 'ids are 0..255'
     if not 2 <= len(classes) <= VOID:
         return f'has {len(classes)} classes', '2 to 255 of them can be told apart'
-    gaps = sorted(set(range(min(ids), max(ids))) - {*ids, 255})
+    others = {*ids} - {255}
+    gaps = sorted(set(range(min(others), max(others))) - others)
     if gaps and is_closed:
         return f'leaves out the id {gaps[0]}', 'name it, ignored perhaps, or add `unnamed: ignored`'
 
