@@ -8,7 +8,7 @@ __all__ = ['STEPS', 'PIXELS', 'iou_by_shift', 'shifted_iou', 'best_shift', 'samp
 # %% ../nbs/17_calibration.ipynb #eb6d38f2
 import numpy as np
 import torch
-from tqdm.auto import tqdm
+from .core import progress_bar
 from .dataset import frame_loader, to_device
 from .distributed import DistributedContext, StopRequest, until_stopped
 from .frame import Frame
@@ -100,8 +100,8 @@ def sample_logits(
     "Logits and labels of some pixels of whole frames, none void; over all processes. Raises Stopped."
     model.eval()
     mine = frames[context.rank::context.world]
-    bar = tqdm(frame_loader(mine, workers), 'calibrate', len(mine), leave=False, unit='frame',
-               disable=None if context.is_main else True)
+    bar = progress_bar(frame_loader(mine, workers), 'calibrate', len(mine), leave=False, unit='frame',
+                       disable=None if context.is_main else True)
     samples = []
     for image, label in until_stopped(iter(bar), len(frames), context, stop):
         samples.append(_sample_frame(model, image, label, context))

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from .config import Run, differences
 from .core import (DataError, atomic_write, check_regular_file, disk_fault, duration, is_out_of_memory,
-                          logger, read_json, shape_fault)
+                          is_watched, logger, read_json, shape_fault)
 from .frame import Frame
 from .labels import CLASS_NAMES
 from .weights import check_archive
@@ -284,13 +284,13 @@ def show_run(
 
 # %% ../nbs/15_runs.ipynb #d075d3c6
 class LiveRun:
-    "A run at a glance in the notebook's cell, drawn anew in place; silent outside notebooks."
+    "A run at a glance in the notebook's cell, drawn anew in place; silent where nobody watches."
     def __init__(self, out: Path):  # run folder
         self.out, self.handle = out, None
 
     def update(self):
         "Draw the history as it is now."
-        if 'ipykernel' not in sys.modules or not validations(self.out):
+        if 'ipykernel' not in sys.modules or not is_watched() or not validations(self.out):
             return
         from IPython.display import display
         figure = show_run(self.out)

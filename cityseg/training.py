@@ -20,10 +20,9 @@ from pathlib import Path
 from typing import NamedTuple
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 from .calibration import calibrate
 from .config import Run, total_iterations
-from .core import DataError, atomic_write, folder_lock, is_out_of_memory, logger
+from .core import DataError, atomic_write, folder_lock, is_out_of_memory, logger, progress_bar
 from .data import Root, frames
 from .dataset import CropDataset, frame_loader, training_loader
 from .distributed import (ROW_EVERY, DistributedContext, Stopped, StopRequest, TimeBudget, Workers,
@@ -76,8 +75,8 @@ def validate(
     predict, total = Predictor(model, context.device, context.amp), Confusion()
     mine = val_frames[context.rank::context.world]
     first, ranked = [], []
-    bar = tqdm(frame_loader(mine, workers), total=len(mine), desc='validate', unit='frame', leave=False,
-               disable=None if context.is_main else True)
+    bar = progress_bar(frame_loader(mine, workers), 'validate', len(mine), leave=False, unit='frame',
+                       disable=None if context.is_main else True)
     for frame, (image, label) in until_stopped(zip(mine, bar), len(val_frames), context, stop):
         pred = predict(image)
         confusion = Confusion().update(pred, label)
@@ -168,8 +167,10 @@ def validation_due(
     return state.iteration % state.run.validate_every == 0 or state.iteration == total
 
 # %% ../nbs/20_training.ipynb #d0a9605e
+_TELL_EVERY = 600  # seconds from one line to the next, at most
+
 class TrainLog:
-    "The rows of the history as they come, the bar and the live curves; only the main process writes."
+    "The rows of the history as they come, the bar, lines and live curves; only the main process writes."
     def __init__(self, state: TrainState, out: Path, total: int, facts: dict = None):
         self.state, self.total = state, total
         self.is_main = state.context.is_main
@@ -178,8 +179,9 @@ class TrainLog:
             facts = {**machine_facts(state.context.device), **(facts or {})}
             self.history = History(out, state.iteration, state.validated, facts, state.missing)
         self.live = LiveRun(out)
-        self.bar = tqdm(total=total, initial=state.iteration, desc='train', unit='it',
-                        disable=None if self.is_main else True)
+        self.bar = progress_bar(total=total, initial=state.iteration, desc='train', unit='it',
+                                disable=None if self.is_main else True)
+        self.miou, self.told = None, -np.inf   # of the last validation; when the last line was told
         self.begin_row()
 
     def begin_row(self):
@@ -213,12 +215,21 @@ class TrainLog:
         self.bar.set_postfix(loss=f'{row["loss"] or np.nan:.3f}', miou=f'{state.best:.3f}')
         return row
 
+    @property
+    def is_due(self) -> bool:
+        "Has nothing been told for ten minutes?"
+        return time.monotonic() - self.told > _TELL_EVERY
+
     def tell(self, budget: TimeBudget, pace: float):
         "Say in a line how far it is, and how far it gets; `pace`: seconds an iteration."
         row, state = self.state.row, self.state
         words = f'iteration {state.iteration:,} of {self.total:,}: loss {row["loss"] or np.nan:.3f}'
+        if self.miou is not None:
+            words += f', mean IoU {self.miou:.3f}'
         if state.best >= 0:
             words += f', best mean IoU {state.best:.3f}'
+        words += f', {row["samples_per_second"]:.3g} samples/s'
+        self.told = time.monotonic()
         if state.iteration < self.total:
             words += '; ' + budget.forecast(state.iteration, self.total, pace, state.run.validate_every)
         logger.info(words)
@@ -230,6 +241,7 @@ class TrainLog:
 
     def write_validation(self, confusion: Confusion, panels: dict):
         "Keep a validation: its scores in a row, and its panels."
+        self.miou = confusion.miou
         if not self.is_main:
             return
         iou = {name: round(float(v), 5) for name, v in zip(CLASS_NAMES, confusion.iou) if np.isfinite(v)}
@@ -384,7 +396,7 @@ def train(
         model = context.parallel(torch.compile(state.model) if run.compile else state.model)
         loader = iter(training_loader(crops, total, state.iteration, context.rank, context.world))
         log = TrainLog(state, out, total, dict(network=found['network'], batch=found['batch']))
-        interrupted = told = False
+        interrupted = False
 
         with StopRequest() as stop, log.bar:
             if state.validated < state.iteration and validation_due(state, total):   # it was cut short
@@ -414,9 +426,8 @@ def train(
                         save_checkpoint(state, out)
                 if interrupted or over:
                     break
-                if due or not told:
+                if due or log.is_due:
                     log.tell(budget, pace)
-                    told = True
                 log.begin_row()
 
         return finish(state, out, total, interrupted and stop.number)
@@ -435,7 +446,7 @@ def train_worker(
 def _follow(workers, out, total):
     "Show a training in other processes until it ends: a bar, curves; the signal that asked it to stop, or 0."
     live = LiveRun(out)
-    with StopRequest() as stop, tqdm(total=total, desc='train', unit='it', disable=None) as bar:
+    with StopRequest() as stop, progress_bar(total=total, desc='train', unit='it') as bar:
         while workers.running:
             time.sleep(.5)
             if stop.asked:
