@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 import numpy as np
-from tqdm.auto import tqdm
+from .core import progress_bar
 from .core import DataError, Fault, Remark, did_you_mean, prefetch
 from .frame import (Frame, INSTANCES, PairFrame, instances_to_label_ids, is_pair, read_ids,
                            train_ids_suspected)
@@ -419,6 +419,6 @@ def check(
         if mode == 'fine':
             faults += _instances_missing(more_frames)
     checked = prefetch(_frame_faults, listed, os.cpu_count())
-    for more in tqdm(checked, total=len(listed), desc='check', disable=None):
+    for more in progress_bar(checked, total=len(listed), desc='check'):
         faults += more
     return list(dict.fromkeys(faults))   # an image with fine and coarse labels is looked at twice

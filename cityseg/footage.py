@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 import imageio_ffmpeg
 import numpy as np
-from tqdm.auto import tqdm
+from .core import progress_bar
 from .core import DataError, atomic_write, check_regular_file, prefetch
 from .frame import FRAME_NAME, Frame
 from .submission import prediction_png
@@ -163,7 +163,7 @@ def predict_pictures(
     from cityseg.visualization import jpeg, overlay   # brings torch, which listing does without
     pictures, total = _named_pictures(source, every)
     out, count = Path(out), 0
-    for name, image in tqdm(pictures, total=total, desc='predict', disable=None):
+    for name, image in progress_bar(pictures, total=total, desc='predict'):
         train_ids = predict(image)
         with atomic_write(out/f'{name}_labelIds.png') as path:
             path.write_bytes(prediction_png(train_ids, name))

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from tqdm.auto import tqdm
+from .core import progress_bar
 from .core import amp_dtype, is_out_of_memory, logger, pick_device, prefetch
 from .dataset import to_device
 from .frame import Frame
@@ -402,5 +402,5 @@ def predict_frames(
 
     images = prefetch(lambda frame: frame.image(), frames, max(1, workers))
     found = prefetch(predict_where_free, images, len(copies))
-    bar = tqdm(found, total=len(frames), desc='predict', unit='frame', disable=None)
+    bar = progress_bar(found, total=len(frames), desc='predict', unit='frame')
     yield from zip(frames, bar)

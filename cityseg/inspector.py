@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import cv2
 import ipywidgets as widgets
 import numpy as np
-from tqdm.auto import tqdm
+from .core import progress_bar
 from .core import DataError, atomic_write, logger, prefetch
 from .frame import Frame
 from .frame_result import ANY_CLASS, CONFIDENCE_COLORS, RUN_NAMES, SORTS, VIEWS, WITH_NOTE
@@ -88,7 +88,7 @@ def inspect_html(
         one.check(frames)
     entries, available = [], set()
     with atomic_write(out) as part:
-        for frame in tqdm(frames, desc='inspect', disable=None):
+        for frame in progress_bar(frames, desc='inspect'):
             result = read_result(frame, source, second, names[1])
             available.update(available_views(result))
             entries.append(_page_entry(result, size))

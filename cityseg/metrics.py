@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 import numpy as np
 import torch
-from tqdm.auto import tqdm
+from .core import progress_bar
 from .core import DataError, Fault, Remark, abbreviate, atomic_write, logger, prefetch, printable
 from .data import Root, frames
 from .frame import INSTANCES, find_predictions, read_ids, train_ids_suspected
@@ -389,7 +389,7 @@ def evaluate(
     faults, doubts = [], []
     frame_ious = {}
     counted = prefetch(count, wanted, workers or min(8, os.cpu_count()))
-    results = tqdm(counted, total=len(wanted), desc='evaluate', disable=None)
+    results = progress_bar(counted, total=len(wanted), desc='evaluate')
     for result, frame in zip(results, wanted):
         if isinstance(result, Fault):
             faults.append(result)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
-from tqdm.auto import tqdm
+from .core import progress_bar
 from .core import did_you_mean
 from .frame import Frame
 from .metrics import Confusion
@@ -111,7 +111,7 @@ def weather_scores(
     for kind in kinds:
         for strength in [0.] if kind == 'clear' else strengths:
             scores[kind, strength] = Confusion()
-    for number, frame in enumerate(tqdm(frames, desc='weather', disable=None)):
+    for number, frame in enumerate(progress_bar(frames, desc='weather')):
         image, label = frame.read()
         for (kind, strength), confusion in scores.items():
             pred = predict(add_weather(image, kind, strength, seed=number))

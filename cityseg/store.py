@@ -21,7 +21,7 @@ from math import gcd
 from pathlib import Path
 import cv2
 import numpy as np
-from tqdm.auto import tqdm
+from .core import progress_bar
 from .config import Run
 from .core import (DataError, Fault, atomic_write, detect_environment, disk_fault, folder_lock, logger,
                           prefetch, read_json)
@@ -320,7 +320,7 @@ def _pack_missing(frames, out, workers):
     noted = time.monotonic()
     written = prefetch(write, todo, workers)
     try:
-        for frame in tqdm(todo, desc='pack', unit='frame', disable=None):
+        for frame in progress_bar(todo, desc='pack', unit='frame'):
             entries[_key(frame)] = next(written)
             if time.monotonic() - noted > 60:
                 _write_manifest(out, entries, complete=False)
@@ -391,7 +391,7 @@ def verify(
     def look(packed):
         key = _key(packed)
         return _frame_fault(packed, store.entries[key], originals.get(key))
-    found = tqdm(prefetch(look, store.frames, os.cpu_count()), 'verify', len(store), disable=None)
+    found = progress_bar(prefetch(look, store.frames, os.cpu_count()), 'verify', len(store))
     return faults + [fault for fault in found if fault]
 
 # %% ../nbs/06_store.ipynb #9ff0f91e

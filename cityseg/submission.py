@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path, PureWindowsPath
 import cv2
 import numpy as np
-from tqdm.auto import tqdm
+from .core import progress_bar
 from .core import DataError, Fault, Remark, atomic_write, prefetch, shard
 from .frame import (
     FRAME_NAME, find_predictions, members, read_file, read_ids, read_prediction, train_ids_suspected)
@@ -115,7 +115,7 @@ def zip_predictions(
         what = f'lacks {len(missing)} of {len(names)} frames, such as {missing[0]}'
         raise DataError(folder, what, 'predict them')
     with atomic_write(zip) as temporary, zipfile.ZipFile(temporary, 'w') as archive:
-        for name in tqdm(names, desc='zip', disable=None):
+        for name in progress_bar(names, desc='zip'):
             file_name = PureWindowsPath(found[name].name).name   # which takes / and \ for what they are
             info = zipfile.ZipInfo(file_name, (1980, 1, 1, 0, 0, 0))
             info.create_system = 3             # Unix: a Windows machine would write another number
@@ -230,7 +230,7 @@ def check_submission(
         return [error.fault]
     faults, to_open, predicted = _name_faults(path, files, sizes)
     contents = prefetch(_content_faults, to_open, 2)
-    for found in tqdm(contents, total=len(to_open), desc='check', disable=None):
+    for found in progress_bar(contents, total=len(to_open), desc='check'):
         faults += found
     faults.sort(key=lambda fault: str(fault.path))
     if not sizes:

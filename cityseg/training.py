@@ -220,8 +220,8 @@ class TrainLog:
         "Has nothing been told for ten minutes?"
         return time.monotonic() - self.told > _TELL_EVERY
 
-    def tell(self, budget: TimeBudget, pace: float):
-        "Say in a line how far it is, and how far it gets; `pace`: seconds an iteration."
+    def tell(self, budget: TimeBudget, pace: float | None):
+        "Say in a line how far it is, and how far it gets; `pace`: seconds an iteration, None at the end."
         row, state = self.state.row, self.state
         words = f'iteration {state.iteration:,} of {self.total:,}: loss {row["loss"] or np.nan:.3f}'
         if self.miou is not None:
@@ -230,7 +230,7 @@ class TrainLog:
             words += f', best mean IoU {state.best:.3f}'
         words += f', {row["samples_per_second"]:.3g} samples/s'
         self.told = time.monotonic()
-        if state.iteration < self.total:
+        if pace and state.iteration < self.total:
             words += '; ' + budget.forecast(state.iteration, self.total, pace, state.run.validate_every)
         logger.info(words)
 
@@ -424,10 +424,10 @@ def train(
                         log.write(state.row)
                     if interrupted or checkpoint_due(state):
                         save_checkpoint(state, out)
+                if due or over or log.is_due:
+                    log.tell(budget, None if over or interrupted else pace)
                 if interrupted or over:
                     break
-                if due or log.is_due:
-                    log.tell(budget, pace)
                 log.begin_row()
 
         return finish(state, out, total, interrupted and stop.number)

@@ -20,7 +20,7 @@ import cv2
 import imageio_ffmpeg
 import numpy as np
 from PIL import Image, ImageDraw
-from tqdm.auto import tqdm
+from .core import progress_bar
 from .core import atomic_write, check_regular_file, did_you_mean, prefetch, printable
 from .footage import copy_sound, film_pictures, folder_frames, is_film, open_film
 from .frame import Frame, find_predictions, read_prediction
@@ -149,7 +149,7 @@ def _write_gif(pictures, path, fps, palette):
 def _write_film(pictures, out, total, fps, palette, sound=None):
     "Encode RGB pictures of one size as they come; about 36 of the `total`, smaller, become a gif."
     every = math.ceil(total/36)
-    pictures = iter(tqdm(pictures, total=total, desc=out.stem, disable=None))
+    pictures = iter(progress_bar(pictures, total=total, desc=out.stem))
     first = next(pictures)
     h, w = first.shape[:2]
     small_height = round(h*min(1, max(512, w//2)/w))
