@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['logger', 'printable', 'Fault', 'Remark', 'DataError', 'abbreviate', 'did_you_mean', 'ProgressHandler', 'is_watched',
            'progress_bar', 'check_regular_file', 'atomic_write', 'check_out_folder', 'check_out_files', 'disk_fault',
-           'shape_fault', 'read_json', 'folder_lock', 'prefetch', 'shard', 'duration', 'pick_device', 'amp_dtype',
-           'is_out_of_memory', 'Environment', 'detect_environment']
+           'shape_fault', 'read_json', 'write_json', 'folder_lock', 'prefetch', 'shard', 'duration', 'pick_device',
+           'amp_dtype', 'is_out_of_memory', 'Environment', 'detect_environment']
 
 # %% ../nbs/00_core.ipynb #3578b26b
 import errno
@@ -295,7 +295,7 @@ def read_json(
     "Read a JSON file. Raises `DataError` for one that isn't what it should be, FileNotFoundError for none."
     check_regular_file(path)
     try:
-        value = json.loads(Path(path).read_text('utf-8'))
+        value = json.loads(Path(path).read_text('utf-8-sig'))   # some editors begin with a BOM
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -305,6 +305,14 @@ def read_json(
     if fault := shape_fault(value, shape):
         raise DataError(path, f'is not what it should be: {fault}', remedy)
     return value
+
+def write_json(
+    path: Path,
+    value: object  # plain values
+):
+    "Write a JSON file, whole or not at all."
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1), 'utf-8')
 
 # %% ../nbs/00_core.ipynb #8cb9be99
 @contextmanager
@@ -428,17 +436,15 @@ class Environment(NamedTuple):
     gpus: list           # their names, as the driver has them
 
 # %% ../nbs/00_core.ipynb #6303edda
-_SESSION_HOURS = 12  # that Kaggle gives a session with a GPU; Colab's free ones last at most as long
-
-def _hours_left(root):
-    "Hours left of a session that began with the first process of this machine; `root` is the file system's."
+def _hours_left(root, hours):
+    "Those left of a session that began with the first process of this machine; `root` is the file system's."
     try:
         fields = (root/'proc/1/stat').read_text().rsplit(')', 1)[1].split()
         first_process = int(fields[19])/os.sysconf('SC_CLK_TCK')
         seconds = float((root/'proc/uptime').read_text().split()[0]) - first_process
     except (OSError, ValueError, IndexError):
         seconds = 0
-    return max(0., round(_SESSION_HOURS - seconds/3600, 2))
+    return max(0., round(hours - seconds/3600, 2))
 
 def _gpu_names(env):
     "Names of the GPUs, by nvidia-smi; [] without one."
@@ -452,7 +458,8 @@ def _gpu_names(env):
 # %% ../nbs/00_core.ipynb #8cdfb5fa
 def detect_environment(
     env: dict = None,  # environment variables; None: those of this process
-    root: Path = None  # the file system's; None: / or what CITYSEG_ROOT says (a stand-in for Kaggle)
+    root: Path = None, # the file system's; None: / or what CITYSEG_ROOT says (a stand-in for Kaggle)
+    hours: float = 12  # that Kaggle gives a session with a GPU; Colab's free ones last at most as long
 ) -> Environment:
     "Kaggle, Colab or home: where data lies, what is kept, and for how long this may run."
     env = os.environ if env is None else env
@@ -462,7 +469,7 @@ def detect_environment(
     if session := env.get('KAGGLE_KERNEL_RUN_TYPE'):
         kind, kept = f'kaggle-{session.lower()}', root/'kaggle/working'
         inputs = [root/'kaggle/input'] if any(root.glob('kaggle/input/*')) else []
-        return Environment(kind, inputs, kept, scratch, _hours_left(root), gpus)
+        return Environment(kind, inputs, kept, scratch, _hours_left(root, hours), gpus)
 
     inputs = [Path(env['CITYSCAPES_DATASET'])] if env.get('CITYSCAPES_DATASET') else []
     if env.get('COLAB_RELEASE_TAG'):
@@ -470,7 +477,7 @@ def detect_environment(
         if not inputs and (drive/'cityscapes').is_dir():
             inputs = [drive/'cityscapes']
         kept = drive/'cityseg' if drive.is_dir() else root/'content/cityseg'
-        return Environment('colab', inputs, kept, scratch, _hours_left(root), gpus)
+        return Environment('colab', inputs, kept, scratch, _hours_left(root, hours), gpus)
 
     scratch = Path(tempfile.gettempdir())/'cityseg'
     return Environment('home', inputs, Path('runs'), scratch, None, gpus)

@@ -8,7 +8,6 @@ __all__ = ['PACKAGE', 'KEPT', 'find_run', 'pick_up', 'run_progress', 'checksum',
 
 # %% ../nbs/27_session.ipynb #dd3d351d
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -21,7 +20,7 @@ from importlib.metadata import distributions, requires
 from pathlib import Path
 from . import core
 from .config import Run, total_iterations
-from .core import atomic_write, logger, printable, read_json
+from .core import atomic_write, logger, printable, read_json, write_json
 
 PACKAGE = Path(core.__file__).parent   # cityseg/, as nbdev exported it
 
@@ -104,8 +103,7 @@ def note_kept(
         left_behind = re.search(r'(^|/)\.|(^|/)_[^/]*$', name)   # hidden, or Kaggle's own
         if path.is_file() and path.name != KEPT and not left_behind:
             checksums[name] = checksum(path)
-    with atomic_write(folder/KEPT) as temporary:
-        temporary.write_text(json.dumps(checksums, indent=1), 'utf-8')
+    write_json(folder/KEPT, checksums)
     return [(name, (folder/name).stat().st_size) for name in checksums]
 
 def damaged_files(

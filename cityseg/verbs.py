@@ -382,21 +382,27 @@ class Compare:
 # %% ../nbs/31_verbs.ipynb #f0a9ac03
 @dataclass
 class Kernel:
-    "Build, check, push and follow the Kaggle kernels in kaggle/."
-    action: Positional[Literal['build', 'check', 'push', 'status', 'logs', 'fetch']]  # what to do
+    "Build, check, push, follow and fetch the Kaggle kernels in kaggle/; run does it all."
+    action: Positional[Literal['build', 'check', 'push', 'run', 'status', 'logs', 'fetch']]  # what to do
     name: _positional(str, 'NAME')  # a kernel's folder, its name in kaggle/, or owner/slug
     owner: str | None = None  # Kaggle name; default: that of your own login
     data: UseAppendAction[tuple[str, ...]] = ()  # data set to attach instead of the kernel's own, owner/slug
-    accelerator: str | None = None  # machine shape; default: NvidiaTeslaT4, two of them
+    accelerator: str | None = None  # machine shape, or none; default: NvidiaTeslaT4, two of them
     after: UseAppendAction[tuple[str, ...]] = ()  # kernel whose output to attach, likewise
+    model: UseAppendAction[tuple[str, ...]] = ()  # model to attach, OWNER/NAME/FRAMEWORK/VARIATION
+    no_run: bool = False  # push: only save it there, to be run by hand
+    sessions: int | None = None  # run: at most so many; default: until the training is complete
+    hours: float | None = None  # run, push: at most so many a session; default: 12
+    wait: bool = False  # run: for the next week's GPU hours, where they are used up
     follow: bool = False  # status, logs: until the session is over
-    out: Path | None = None  # folder to write to; default: build/NAME (build), runs (fetch)
+    out: Path | None = None  # folder to write to; default: build/NAME (build), runs (fetch, run)
 
     def __call__(self):
         if self.out:
             check_out_folder(self.out)
-        from cityseg import kernels
-        options = dict(data=self.data, accelerator=self.accelerator, after=self.after)
+        from cityseg import client, kernels, nights
+        options = dict(data=self.data, accelerator=self.accelerator, after=self.after, models=self.model,
+                       hours=self.hours)
         if self.action == 'build':
             out = self.out or Path('build')/Path(self.name).name
             _show(kernels.build_kernel(self.name, out, self.owner, **options))
@@ -404,20 +410,21 @@ class Kernel:
             faults = kernels.check_kernel(kernels.kernel_folder(self.name)) + kernels.check_code()
             return _report(faults, 'ready to push')
         if self.action == 'push':
-            for fault in kernels.check_code():
-                _show(fault)
-            _show(kernels.push_kernel(self.name, self.owner, **options))
+            _show(client.push_kernel(self.name, self.owner, self.no_run, **options))
+        if self.action == 'run':
+            _show(nights.run_kernel(self.name, self.owner, self.sessions, wait=self.wait,
+                                    out=self.out or 'runs', **options))
         if self.action == 'status' and self.follow:
-            state, _ = kernels.follow_kernel(self.name)
+            state, _ = client.follow_kernel(self.name)
             return 0 if state == 'complete' else 1
         if self.action == 'status':
-            _show(*kernels.kernel_status(self.name))
+            _show(*client.kernel_status(self.name))
         if self.action == 'logs':
-            text = kernels.kernel_logs(self.name, self.follow)
+            text = client.kernel_logs(self.name, self.follow)
             if not self.follow:
                 _show(text)
         if self.action == 'fetch':
-            _show(kernels.fetch_kernel(self.name, self.out or 'runs'))
+            _show(client.fetch_kernel(self.name, self.out or 'runs'))
 
 # %% ../nbs/31_verbs.ipynb #e40544a0
 def demo(
