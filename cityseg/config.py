@@ -351,7 +351,7 @@ def differences(
 _WHAT_TO_NAME = 'name a run, its best/ folder, or a model on a hub (owner/name)'
 
 def find_model(
-    source: Path | str  # a run folder, its best/ folder, a file in one, or the name of an SMP model on a hub
+    source: Path | str  # a run, its best/, a file in one, what `kernel fetch` brought, or a name on a hub
 ) -> Path | None:       # None: it is on a hub
     "The folder of a trained model. Raises FileNotFoundError, with what to name instead."
     folder = Path(source)
@@ -361,8 +361,9 @@ def find_model(
         raise FileNotFoundError(f'{source} does not exist; {_WHAT_TO_NAME}')
     if folder.is_file() and folder.suffix != '.zip':   # last.pt, best/model.safetensors
         folder = folder.parent
-    if (folder/'best').is_dir():
-        folder = folder/'best'
+    for inner in ('run', 'best'):   # a folder that a Kaggle session kept has its run in run/
+        if (folder/inner).is_dir():
+            folder = folder/inner
     if not (folder/'config.json').exists():
         raise FileNotFoundError(f'no trained model in {folder}: it has no config.json and no best/ '
                                 f'(was the run validated once?); {_WHAT_TO_NAME}')
