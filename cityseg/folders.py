@@ -18,8 +18,8 @@ from typing import NamedTuple
 from unicodedata import normalize
 import numpy as np
 from .core import DataError, Fault, Remark, logger
-from .frame import Frame
-from .images import read_ids, train_ids_suspected
+from .frame import FRAME_NAME, Frame
+from .images import read_file, read_ids, train_ids_suspected
 from .labels import VOID
 
 # %% ../nbs/07_folders.ipynb #0a793a04
@@ -220,14 +220,22 @@ def _join(photos, masks, endings):
             lonely.setdefault(mask.split, []).append(fault)
     return joined, lonely, twice
 
-def _named(split, joined):
-    "The frames of a split, sorted by name, and faults of those that would be called the same."
+def _names(joined):
+    "What to call photos: files of predictions can be called so, and are found again."
     names = [one.name for one in joined]
     if len(set(names)) < len(names):
         names = ['_'.join((*one.photo.context, *one.photo.below, one.name)) for one in joined]
+    names = [re.sub(r'[\\/:*?"<>|\x00-\x1f]', '_', name) for name in names]
+    official = [match[0] if (match := FRAME_NAME.match(name)) else name for name in names]
+    if len(set(official)) == len(set(names)):
+        return official   # what comes after a name like those of Cityscapes would not be looked at
+    return [name if name == first else name.replace('_', '-') for name, first in zip(names, official)]
+
+def _named(split, joined):
+    "The frames of a split, sorted by name, and faults of those that would be called the same."
+    names = _names(joined)
     frames, faults = {}, []
     for name, one in sorted(zip(names, joined), key=lambda pair: pair[0]):
-        name = re.sub(r'[\\/:*?"<>|\x00-\x1f]', '_', name)
         city = (*one.photo.context, *one.photo.below, '')[0]
         path = Path(one.photo.path)
         frame = Frame(city, 0, len(frames), split, path, one.mask, free_name=name)
@@ -242,7 +250,8 @@ def _read_lists(files):
     "The lines of the lists in each folder, {folder: {split: [line]}}."
     by_folder = {}
     for path in files:
-        lines = [normalize('NFC', line.strip()) for line in path.read_text('utf-8', 'replace').splitlines()]
+        text = normalize('NFC', read_file(path).decode('utf-8-sig', 'replace'))
+        lines = [line.strip() for line in text.splitlines()]
         lists = by_folder.setdefault(path.parent, {})
         lists.setdefault(SPLIT_OF[path.stem.lower()], []).extend(line for line in lines if line)
     return by_folder
