@@ -13,7 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from numpy.random import default_rng
-from tqdm.auto import tqdm
+from .core import progress_bar
 from .core import atomic_write
 from .labels import ID_TO_COLOR
 from .scenery import FAR, GROUND, HORIZON, METAL, NEAR, WHITE, Drawing, Thing, look_of, photograph
@@ -244,7 +244,7 @@ def toy_city(
     wanted = dict(format=FORMAT, size=list(size), train=train, val=val, test=test, seed=seed)
     if not _is_complete(out, wanted):
         _write(out/'toycity.json', dict(wanted, complete=False))
-        for row in tqdm(list(_plan(wanted)), 'toy city', disable=None):
+        for row in progress_bar(list(_plan(wanted)), 'toy city'):
             _write_frame(out, *row, size, seed)
         _write(out/'toycity.json', dict(wanted, complete=True))
     return out
