@@ -401,6 +401,9 @@ def find_plain(
         count, *_ = _fit(photos, others)
         if count:
             remarks = _idle(pictures, {picture.path for picture in (*photos, *others)})
+            contexts = sorted({'/'.join(photo.context) for photo in photos})
+            if len(contexts) > 1:
+                _tell_once(f'{top}: read together, {", ".join(contexts)}')
             return _assemble(top, photos, others, lists, remarks)
     images = [picture for picture in pictures if picture.kind == 'images']
     if images and masks:
