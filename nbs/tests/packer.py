@@ -6,11 +6,11 @@ from cityseg import store
 from cityseg.data import frames
 
 
-def write_until_killed(out, entries, complete, write=store._write_manifest):
+def write_until_killed(out, entries, label_set, complete, write=store._write_manifest):
     "Write the manifest, and be killed when it is to hold a fourth frame."
     if len(entries) > 3:
         os.kill(os.getpid(), signal.SIGKILL)
-    write(out, entries, complete)
+    write(out, entries, label_set, complete)
 
 
 if __name__ == '__main__':
