@@ -15,7 +15,8 @@ from shlex import quote
 import numpy as np
 from .core import progress_bar
 from .core import DataError, Fault, Remark, did_you_mean, prefetch
-from .folders import SPLIT_OF, SPLITS, Plain, entries, find_plain, is_folder, match_globs
+from .folders import (
+    SPLIT_OF, SPLITS, Plain, entries, find_plain, is_folder, match_globs, meaning_of)
 from .frame import Frame, PairFrame, find_predictions, is_pair
 from .images import INSTANCES, instances_to_label_ids, read_ids, train_ids_suspected
 from .labels import CITYSCAPES, LabelSet, noted_label_set
@@ -59,12 +60,14 @@ def _named_files(split):
     return named
 
 def _kinds(split):
-    "What the folder of a split holds: of 'images', 'sequence', 'fine', 'coarse', 'pairs'."
+    "What the folder of a split holds: of 'images', 'sequence', 'fine', 'coarse', 'pairs', 'masks'."
     files = _named_files(split)
     counts = Counter(_kind(e.name) for e in files)
     del counts['pairs']
     kinds = {kind for kind, count in counts.items() if count > .1*counts.total()}   # others were left there
     above = Path(split).absolute().parents
+    if kinds == {'images'} and meaning_of(above[0].name)[1] == 'masks':   # called like their photos
+        return {'masks'}
     if 'sequence' in above[0].name or 'leftImg8bit_sequence' in above[1].name:
         kinds = {'sequence' if kind == 'images' else kind for kind in kinds}
     return kinds or ({'pairs'} if any(is_pair(e.path) for e in files[:5]) else set())
@@ -78,6 +81,7 @@ class Root:
     pairs: bool     # are the images picture pairs, which hold their labels?
     unused: dict    # folder of a split -> the one used in its place, or None
     plain: Plain = None   # of a data set in plain folders: all that was found
+    globs: tuple = ()     # the patterns of photos and of masks, if somebody named them
 
     def folder(self, kind: str) -> Path | None:
         "The folder above the splits of a kind, such as .../gtFine of 'fine'."
@@ -152,10 +156,10 @@ def _choose(kind, by_split, first):
         unused |= {path: chosen.get(split) for path in paths if path != chosen.get(split)}
     return chosen, unused
 
-def _plain_root(path, plain):
+def _plain_root(path, plain, *globs):
     "A data set in plain folders as a `Root`."
     places = {kind: dict.fromkeys(plain.frames, plain.folders[kind]) for kind in ('images', 'masks')}
-    return Root(Path(path), places, pairs=False, unused={}, plain=plain)
+    return Root(Path(path), places, pairs=False, unused={}, plain=plain, globs=globs)
 
 def find_root(
     path: Path,               # folder to search: the data set itself, or any folder above it
@@ -169,11 +173,13 @@ def find_root(
     if bool(images_glob) != bool(masks_glob):
         raise ValueError('give both, --images and --masks, or none')
     if images_glob:
-        return _plain_root(path, match_globs(path, images_glob, masks_glob))
+        plain = match_globs(path, images_glob, masks_glob)
+        return _plain_root(path, plain, images_glob, masks_glob)
     found = _search(Path(path))
-    pairs = found.pop('pairs', None)
+    pairs, masks = found.pop('pairs', None), found.pop('masks', None)
     is_official = 'images' in found or 'sequence' in found
-    if not is_official and (plain := find_plain(path)):
+    has_masks = masks and not found.keys() & {'fine', 'coarse'}
+    if (has_masks or not is_official) and (plain := find_plain(path)):
         return _plain_root(path, plain)
     if pairs and not is_official:
         found = {'images': pairs}
@@ -204,6 +210,8 @@ def _image_folder(root, split, mode):
     if mode not in MODES:
         raise ValueError(did_you_mean(mode, MODES, 'mode'))
     folders = root.places.get('sequence' if mode == 'sequence' else 'images', {})
+    if root.plain and mode == 'coarse':
+        raise DataError(root.path, 'has no coarse labels', 'only Cityscapes has some, gtCoarse')
     if split not in folders:
         kind = 'video frames' if mode == 'sequence' else 'images'
         remedy = f'use one of {", ".join(folders)}' if folders else f'it holds no {kind} at all'
@@ -269,20 +277,11 @@ def _list_official(root, split, mode, labels, images, label_set):
         faults += _label_faults(root, split, mode, listed, label_files.values())
     return listed, faults
 
-def _list_plain(root, split, mode, labels, label_set):
-    "Frames of a split of plain folders, and their faults."
-    if mode != 'fine' or split not in root.plain.frames:
-        folders = root.places if mode == 'fine' else {}
-        _image_folder(replace(root, places=folders), split, mode)   # which raises
-    has_train_ids = root.plain.has_train_ids and label_set.has_label_ids
-    listed = [replace(frame, label_path=frame.label_path if labels else None, label_set=label_set,
-                      has_train_ids=has_train_ids) for frame in root.plain.frames[split]]
-    return listed, root.plain.twice[split] + (root.plain.faults[split] if labels else [])
-
 def _list(root, split, mode='fine', labels=True, images=True, label_set=CITYSCAPES):
     "Frames of a split, sorted by name, and a `Fault` for each label or image that lacks the other."
     if root.plain:
-        listed, faults = _list_plain(root, split, mode, labels, label_set)
+        _image_folder(root, split, mode)   # is there such a split?
+        listed, faults = root.plain.listed(split, labels, label_set)
     elif root.pairs:
         listed, faults = _list_pairs(root, split, labels, label_set)
     else:

@@ -174,12 +174,13 @@ def is_pair(
     path: Path,                       # PNG or JPEG file
     label_set: LabelSet = CITYSCAPES
 ) -> bool:
-    "Is this a picture whose right half has (nearly) the colours of the label set?"
+    "Is this a picture whose right half has (nearly) the colours of the label set, and whose left has not?"
     try:
-        mask = read_pair(path)[1]
+        halves = read_pair(path)
     except DataError:
         return False
-    return bool((sure_colors(mask, label_set) != UNSURE).mean() > .6)
+    left, right = ((sure_colors(half, label_set) != UNSURE).mean() for half in halves)
+    return bool(right > max(.6, left + .05))
 
 class PairFrame(Frame):
     "One image of a data set of pairs: photo and colour mask are the halves of one picture."
