@@ -1,4 +1,5 @@
 "Installs cityseg; every value comes from settings.ini."
+import os
 from configparser import ConfigParser
 from pathlib import Path
 from setuptools import setup
@@ -8,7 +9,11 @@ parser = ConfigParser(interpolation=None, delimiters=['='])
 parser.read(here/'settings.ini', encoding='utf-8')
 settings = parser['DEFAULT']
 fast = settings['fast_requirements'].split()
+kaggle = settings['kaggle_requirements'].split()
 dev = settings['dev_requirements'].split()
+needed = settings['requirements'].split()
+if os.environ.get('CITYSEG_LIGHT'):   # for who only pushes kernels: pip install -e '.[kaggle]'
+    needed = []
 
 setup(
     name=settings['lib_name'],
@@ -25,7 +30,7 @@ setup(
     packages=[settings['lib_path']],
     package_data={settings['lib_path']: ['*.html']},
     python_requires=f">={settings['min_python']}",
-    install_requires=settings['requirements'].split(),
-    extras_require={'fast': fast, 'dev': dev + fast},
+    install_requires=needed,
+    extras_require={'fast': fast, 'kaggle': kaggle, 'dev': dev + fast + kaggle},
     entry_points={'console_scripts': settings['console_scripts'].split()},
 )

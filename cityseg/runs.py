@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['read_run', 'check_same_run', 'load_checkpoint', 'check_same_data', 'tolerate_full_disk', 'read_history',
-           'validations', 'machine_facts', 'History', 'show_run', 'LiveRun', 'compare', 'show_runs', 'write_report']
+           'validations', 'machine_facts', 'machine_changes', 'History', 'show_run', 'LiveRun', 'compare', 'show_runs',
+           'write_report']
 
 # %% ../nbs/17_runs.ipynb #7073ec91
 import html
@@ -24,7 +25,7 @@ import numpy as np
 import torch
 from .config import Run, differences
 from .core import (DataError, atomic_write, check_regular_file, disk_fault, duration, is_out_of_memory,
-                          is_watched, logger, read_json, shape_fault)
+                          is_watched, logger, read_json, shape_fault, write_json)
 from .frame import Frame
 from .weights import check_archive
 from .visualization import data_uri, jpeg, plain_text, show_history, show_iou
@@ -181,6 +182,19 @@ def machine_facts(
         facts['GPU'] = f'{torch.cuda.device_count()} x {torch.cuda.get_device_name()}'
     return facts
 
+def machine_changes(
+    out: Path,   # run folder
+    facts: dict  # `machine_facts` of today
+) -> str:        # '' where all is as it was
+    "In which versions, or in which device, a machine differs from the one that a run was on before."
+    try:
+        before = read_json(Path(out)/'machine.json')
+    except (DataError, FileNotFoundError):
+        return ''
+    names = [name for name in machine_facts() if name in before and name in facts]
+    changes = [f'{name} {before[name]} -> {facts[name]}' for name in names if before[name] != facts[name]]
+    return ', '.join(changes)
+
 # %% ../nbs/17_runs.ipynb #2565b740
 class History:
     "What a training writes down as it goes: history.jsonl, pictures and TensorBoard, in a run folder."
@@ -196,8 +210,10 @@ class History:
         kept = [r for r in read_history(out) if r['iteration'] <= (validated if 'miou' in r else iteration)]
         self.lines = [json.dumps(row) + '\n' for row in kept]
         self._write()
-        with atomic_write(out/'machine.json') as temporary:
-            temporary.write_text(json.dumps(facts or machine_facts(), indent=1))
+        facts = facts or machine_facts()
+        if iteration and (moved := machine_changes(out, facts)):
+            logger.info(f'not the same machine as before, so not the same to the bit: {moved}')
+        write_json(out/'machine.json', facts)
         self.board = self._open_board(purge_step=iteration + 1 if iteration else None)
 
     def _open_board(self, purge_step=None):
