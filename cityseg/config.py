@@ -104,6 +104,10 @@ class Run:
     augmentation: Share = 0.5
     # what else befalls some crops, a sum of rain, snow, fog, blur, dropout
     weather: str = 'none'
+    # more frames to train on: coarse (gtCoarse of train_extra), a folder of predictions taken as labels, none
+    extra: str = 'none'
+    # share of each batch that is cut from those
+    extra_share: Annotated[float, Range(0, .9)] = 0.3
     # share of the crops that aim at a class, each class equally often: 0.5 helps rare ones
     class_uniform: Share = 0.0
     # a crop of which one class fills more is drawn again; 1: never

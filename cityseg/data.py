@@ -81,6 +81,7 @@ class Root:
     pairs: bool     # are the images picture pairs, which hold their labels?
     unused: dict    # folder of a split -> the one used in its place, or None
     plain: Plain = None   # of a data set in plain folders: all that was found
+    globs: tuple = ()     # the patterns of photos and of masks, if somebody named them
 
     def folder(self, kind: str) -> Path | None:
         "The folder above the splits of a kind, such as .../gtFine of 'fine'."
@@ -155,10 +156,10 @@ def _choose(kind, by_split, first):
         unused |= {path: chosen.get(split) for path in paths if path != chosen.get(split)}
     return chosen, unused
 
-def _plain_root(path, plain):
+def _plain_root(path, plain, *globs):
     "A data set in plain folders as a `Root`."
     places = {kind: dict.fromkeys(plain.frames, plain.folders[kind]) for kind in ('images', 'masks')}
-    return Root(Path(path), places, pairs=False, unused={}, plain=plain)
+    return Root(Path(path), places, pairs=False, unused={}, plain=plain, globs=globs)
 
 def find_root(
     path: Path,               # folder to search: the data set itself, or any folder above it
@@ -172,7 +173,8 @@ def find_root(
     if bool(images_glob) != bool(masks_glob):
         raise ValueError('give both, --images and --masks, or none')
     if images_glob:
-        return _plain_root(path, match_globs(path, images_glob, masks_glob))
+        plain = match_globs(path, images_glob, masks_glob)
+        return _plain_root(path, plain, images_glob, masks_glob)
     found = _search(Path(path))
     pairs, masks = found.pop('pairs', None), found.pop('masks', None)
     is_official = 'images' in found or 'sequence' in found

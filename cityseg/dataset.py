@@ -300,18 +300,20 @@ def is_filled_by_one_class(
     counts = np.bincount(label[::4, ::4].ravel(), minlength=256)[:VOID]
     return counts.max() > ratio*counts.sum()
 
-# %% ../nbs/10_dataset.ipynb #af135555
+# %% ../nbs/10_dataset.ipynb #ed119f01
 class CropDataset(Dataset):
     "Training crops by global sample number: a pure function of the run and the number."
     def __init__(
         self,
-        frames: list[Frame],                # labelled
-        run: Run,                           # all from crop_size to cat_max_ratio, and the seed
-        augment: 'A.Compose | None' = None  # what else befalls a crop; None: the run's weather
+        frames: list[Frame],                 # labelled
+        run: Run,                            # all from crop_size to cat_max_ratio, and the seed
+        augment: 'A.Compose | None' = None,  # what else befalls a crop; None: the run's weather
+        extra: list[Frame] = ()              # more frames, for a share of each batch
     ):
         if not frames:
             raise ValueError('no frames to draw crops from')
         self.frames = frames
+        self.extra = extra
         self.run = run
         self.plan = SamplingPlan(frames, run)
         self.augment = augment or weather_transform(run.weather)
@@ -323,7 +325,10 @@ class CropDataset(Dataset):
         "Photo and label of a crop of sample k's frame, drawn again while one class fills it."
         run = self.run
         number, aim = self.plan[k]
-        frame = self.frames[number].open()
+        frame = self.frames[number]
+        if self.extra and rng.random() < run.extra_share:
+            frame, aim = self.extra[rng.integers(len(self.extra))], -1
+        frame = frame.open()
         for _ in range(10):
             target = self.plan.draw_target(number, aim, rng)
             crop = draw_crop(frame.size, run.crop_size, run.scale_range, rng, target)

@@ -23,7 +23,7 @@ import torch
 from .calibration import calibrate
 from .config import Run, total_iterations
 from .core import DataError, atomic_write, folder_lock, is_out_of_memory, logger, progress_bar
-from .data import Root, frames
+from .data import Root, extra_frames, find_root, frames
 from .dataset import CropDataset, frame_loader, training_loader
 from .distributed import (ROW_EVERY, DistributedContext, Stopped, StopRequest, TimeBudget, Workers,
                                  connection_in_words, count_gpus, until_stopped)
@@ -94,8 +94,7 @@ def validate(
                 del ranked[shown]   # neither among the worst nor among the best
     total.counts = context.sum(total.counts.to(context.device)).cpu()
     panels = dict(first=first, worst=ranked[:shown], best=ranked[:-1 - shown:-1])
-    drawn = {name: draw_panel(validated, label_set) for name, validated in panels.items() if validated}
-    return total, drawn
+    return total, {name: draw_panel(some, label_set) for name, some in panels.items() if some}
 
 # %% ../nbs/22_training.ipynb #be42f656
 @contextmanager
@@ -387,18 +386,18 @@ def train(
 ) -> dict:                 # the last validation's row of the history; `interrupted` if it was asked to stop
     "Train, validate and save until the run is complete or its hours are over. Raises OSError."
     out, budget = Path(out), TimeBudget(run.hours)
-    train_frames = frames(data, 'train', label_set=run.label_set)
-    val_frames = frames(data, 'val', label_set=run.label_set)
+    train_frames, val_frames = (frames(data, split, label_set=run.label_set) for split in ('train', 'val'))
+    extra = [] if run.extra == 'none' else extra_frames(data, run.extra, run.label_set)
     context = DistributedContext(run.amp)
     with _run_folder(out, context), connection_in_words():
         check_device(context)
-        state = open_run(run, context, out, resume, train_frames, val_frames)
+        state = open_run(run, context, out, resume, train_frames + extra, val_frames)
         total = total_iterations(run, len(train_frames))
         if state.validated == total:
             return finish(state, out, total, interrupted=0)
         train_frames, val_frames = pack_frames(run, context, train_frames, val_frames)
         criterion = build_loss(run, train_frames).to(context.device)
-        crops = CropDataset(train_frames, run)
+        crops = CropDataset(train_frames, run, extra=extra)
         found = preflight(state, criterion, crops, val_frames, out, budget)   # sets state.splits, too
         model = context.parallel(torch.compile(state.model) if run.compile else state.model)
         loader = iter(training_loader(crops, total, state.iteration, context.rank, context.world))
@@ -441,13 +440,15 @@ def train(
 
 # %% ../nbs/22_training.ipynb #ba0768c6
 def train_worker(
-    run: dict,     # of `Run.to_dict`
-    data: str,     # path
-    out: str,      # path
-    resume: bool
+    run: dict,        # of `Run.to_dict`
+    data: str,        # path
+    out: str,         # path
+    resume: bool,
+    globs: list = ()  # patterns of photos and masks below `data`, if they are not found by themselves
 ):
     "`train` with plain values, as `launch` starts it in each process."
-    train(Run.from_dict(run), Path(data), Path(out), resume)
+    root = find_root(data, True, *globs) if globs else Path(data)
+    train(Run.from_dict(run), root, Path(out), resume)
 
 # %% ../nbs/22_training.ipynb #38ec69de
 def _follow(workers, out, total):
@@ -479,10 +480,11 @@ def launch(
     gpus = count_gpus(run, gpus)
     if gpus == 1:
         return train(run, data, out, resume)
-    out, data = Path(out), data.path if isinstance(data, Root) else data
+    out = Path(out)
     check_folder(run, out, resume)
     total = total_iterations(run, len(frames(data, 'train', label_set=run.label_set)))
-    arguments = dict(run=run.to_dict(), data=str(data), out=str(out), resume=resume)
+    path, globs = (data.path, data.globs) if isinstance(data, Root) else (data, ())
+    arguments = dict(run=run.to_dict(), data=str(path), out=str(out), resume=resume, globs=globs)
     workers = Workers('cityseg.training:train_worker', arguments, gpus)
     try:
         interrupted = _follow(workers, out, total)

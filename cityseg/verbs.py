@@ -18,8 +18,8 @@ from typing import Literal
 import tyro
 from tyro.conf import DisallowNone, FlagCreatePairsOff, OmitArgPrefixes, Positional, UseAppendAction
 from .arguments import (
-    LABELS, MODEL, ROOT, footage_of, is_data, label_set_for, load_predictor, load_sources, named_label_set,
-    positional, splits_of)
+    MODEL, ROOT, DataFlags, Places, footage_of, is_data, label_set_for, load_predictor, load_sources,
+    named_label_set, positional, splits_of)
 from .config import RECIPE_HELP, RECIPES, Run, find_start, recipe
 from cityseg.core import (
     DataError, Remark, abbreviate, atomic_write, check_out_files, check_out_folder, check_regular_file,
@@ -40,18 +40,17 @@ def _report(faults, praise, short=False):
     return 1 if count else 0
 
 @dataclass
-class Check:
+class Check(DataFlags):
     "Is this data complete and sound? Lists every fault, with what to do."
     root: ROOT  # a folder with leftImg8bit and gtFine in any nesting, or image pairs, or a store
-    labels: LABELS = None
 
     def __call__(self):
         from cityseg.data import check
-        return _report(check(self.root, named_label_set(self.labels)), 'complete and sound')
+        return _report(check(self.data, named_label_set(self.labels)), 'complete and sound')
 
 # %% ../nbs/34_verbs.ipynb #d6317e4c
 @dataclass
-class Pack:
+class Pack(DataFlags):
     """Pack frames once, losslessly, so that training reads only what a crop needs.
 
     An interrupted one goes on."""
@@ -60,7 +59,6 @@ class Pack:
     splits: tuple[str, ...] = ()  # what to pack; default: train and val, of what is there
     workers: int | None = None  # threads; default: one per core
     verify: bool = False  # afterwards, compare every pixel with the data
-    labels: LABELS = None
 
     def __call__(self):
         from cityseg.data import frames
@@ -68,19 +66,19 @@ class Pack:
         check_out_folder(self.out)
         if self.out.resolve() == self.root.resolve():
             raise DataError(self.out, 'holds the data', 'pack into a folder of its own')
-        splits = self.splits or [split for split in splits_of(self.root) if split in ('train', 'val')]
+        splits = self.splits or [split for split in splits_of(self.data) if split in ('train', 'val')]
         if not splits:
             raise DataError(self.root, 'holds no images of train or val', 'name its splits with --splits')
         listed = []
         for split in dict.fromkeys(splits):
-            listed += frames(self.root, split, label_set=named_label_set(self.labels))
+            listed += frames(self.data, split, label_set=named_label_set(self.labels))
         _show(Store(pack(listed, self.out, self.workers)), 'in', self.out)
         if self.verify:
             return _report(verify(self.out, listed), 'every pixel is as in the data')
 
 # %% ../nbs/34_verbs.ipynb #10c5e7fc
 @dataclass
-class Train:
+class Train(Places):
     """Train a model. Every field of a Run is a flag; --recipe says where their values start.
 
     All that could fail later is tried first: device, data, one batch, disk, a checkpoint.
@@ -103,7 +101,7 @@ class Train:
         return self.run.labels if is_named else spell_label_set(remembered)
 
     def __call__(self):
-        splits_of(self.root)   # is there any data?
+        splits_of(self.data)   # is there any data?
         check_out_folder(self.out)
         if not self.resume:
             find_start(self.run)
@@ -111,7 +109,7 @@ class Train:
             check_out_folder(Path(self.run.store))
         from cityseg.training import launch
         run = replace(self.run, labels=self._labels())
-        row = launch(run, self.root, self.out, self.gpus, self.resume)
+        row = launch(run, self.data, self.out, self.gpus, self.resume)
         is_first = int(os.environ.get('RANK', 0)) == 0  # under torchrun the others are silent
         if is_first and 'miou' in row:
             _show(f'{self.out}: mean IoU {row["miou"]:.4f} at iteration {row["iteration"]:,}; '
@@ -134,7 +132,7 @@ def train_options(
 
 # %% ../nbs/34_verbs.ipynb #b77e77dd
 @dataclass
-class Predict:
+class Predict(DataFlags):
     """Predict a split: labelId PNGs as the benchmark wants them, on all GPUs.
 
     Frames that were done before are kept. Of pictures or a film of your own: labelIds and overlays."""
@@ -148,13 +146,12 @@ class Predict:
     scales: tuple[float, ...] = (1.0,)  # test-time augmentation: sizes of the frame; 2 takes 4 x the memory
     flip: bool = False  # and over its mirror image
     amp: Literal['auto', 'fp16', 'bf16', 'no'] = 'auto'  # mixed precision
-    labels: LABELS = None
 
     def __call__(self):
         check_out_folder(self.out)
-        is_split = is_data(self.root)
+        is_split = self.images or is_data(self.root)
         from cityseg.data import frames
-        listed = frames(self.root, self.split, labels=False) if is_split else []
+        listed = frames(self.data, self.split, labels=False) if is_split else []
         predict = load_predictor(self.model, named_label_set(self.labels), amp=self.amp, window=self.window,
                              scales=self.scales, flip=self.flip, stride=self.stride, batch=self.batch)
         if not is_split:
@@ -168,7 +165,7 @@ class Predict:
 
 # %% ../nbs/34_verbs.ipynb #dc6f0f94
 @dataclass
-class Evaluate:
+class Evaluate(DataFlags):
     """Score predictions exactly as the official evaluator does.
 
     Of another label set than Cityscapes' 19 classes it gives the IoU of each."""
@@ -178,7 +175,6 @@ class Evaluate:
     json: Path | None = None  # write the scores here, with the official script's keys
     frames: Path | None = None  # write the IoU of each frame and class here, as CSV
     workers: int | None = None  # frames worked on at once; default: the CPU's cores, at most 8
-    labels: LABELS = None
 
     def __call__(self):
         check_out_files(self.json, self.frames, inputs=[self.predictions])
@@ -186,7 +182,7 @@ class Evaluate:
         from cityseg.frame import find_predictions
         predictions = find_predictions(self.predictions)
         label_set = label_set_for(self.predictions, self.labels)
-        listed = frames(self.root, self.split, images=False, label_set=label_set)
+        listed = frames(self.data, self.split, images=False, label_set=label_set)
         from cityseg.metrics import evaluate
         scores = evaluate(predictions, listed, workers=self.workers)
         try:
@@ -229,7 +225,7 @@ class Submit:
 
 # %% ../nbs/34_verbs.ipynb #7d17ed84
 @dataclass
-class Timelapse:
+class Timelapse(DataFlags):
     "Film a city with the predictions overlaid: an mp4 that browsers play, and a gif."
     source: positional(str, 'MODEL_OR_PREDICTIONS')  # a model, or a folder or zip of predictions
     root: ROOT  # the data, a store, any folder of pictures, or a film of your own
@@ -248,14 +244,13 @@ class Timelapse:
     strength: float = 0.5  # of the weather, 0..1
     smooth: float = 0.0  # share of the past in a frame's logits, 0 to below 1: less flicker (needs a model)
     palette: Literal['official', 'safe'] = 'official'  # colours; safe: for the colour-blind
-    labels: LABELS = None
 
     def __call__(self):
         if self.out.suffix.lower() not in ('', '.mp4', '.gif'):
             raise DataError(self.out, 'is no name of a film', 'let it end in .mp4; a .gif is put beside it')
         check_regular_file(self.out)
         check_out_files(self.out.with_suffix('.mp4'), self.out.with_suffix('.gif'))
-        shown = footage_of(self.root, self.split, self.city, self.sequence)
+        shown = footage_of(self.data, self.split, self.city, self.sequence)
         (predictions,), label_set = load_sources([self.source], self.labels)
         path = Path(self.source).absolute()
         run = path.parent if path.name == 'best' else path
@@ -269,7 +264,7 @@ class Timelapse:
 
 # %% ../nbs/34_verbs.ipynb #854a7caa
 @dataclass
-class Weather:
+class Weather(DataFlags):
     "How well does a model hold in rain, snow, fog and at night? A table and a plot."
     model: MODEL  # a run, its best/ folder, or an SMP model on a hub
     root: ROOT  # the data, or a store
@@ -277,15 +272,14 @@ class Weather:
     out: Path = Path('weather')  # folder for weather.png
     strengths: tuple[float, ...] = (0.25, 0.5, 0.75)  # of each weather, 0..1
     count: int = 0  # at most so many frames, evenly spread; 0: all
-    labels: LABELS = None
 
     def __call__(self):
         plot = self.out/'weather.png'
         check_out_files(plot)
         from cityseg.data import frames
-        splits_of(self.root)   # is there any data?
+        splits_of(self.data)   # is there any data?
         predict = load_predictor(self.model, named_label_set(self.labels))
-        labelled = frames(self.root, self.split, label_set=predict.label_set)
+        labelled = frames(self.data, self.split, label_set=predict.label_set)
         from cityseg.robustness import show_weather, weather_scores, weather_table
         from cityseg.video import spread
         scores = weather_scores(predict, spread(labelled, self.count), strengths=self.strengths)
@@ -298,7 +292,7 @@ class Weather:
 
 # %% ../nbs/34_verbs.ipynb #3ac4acce
 @dataclass
-class Inspect:
+class Inspect(DataFlags):
     "Write the mask inspector as one HTML file that needs no kernel and no network."
     root: ROOT  # the data, or a store
     predictions: positional(str, 'PREDICTIONS')  # a folder or zip of predictions, or a model
@@ -307,16 +301,15 @@ class Inspect:
     other: str | None = None  # a second run to compare with, likewise
     height: int = 512  # rows of a frame in the page, pixels at most; 1024 keeps Cityscapes whole
     notes: Path | None = None  # JSON file of notes to show; default: the one beside the predictions
-    labels: LABELS = None
 
     def __call__(self):
         check_out_files(self.out, inputs=[self.predictions, self.other, self.notes])
         if self.notes and not self.notes.exists():
             raise DataError(self.notes, 'does not exist', 'name a file of notes, or leave it out')
         from cityseg.data import frames
-        splits_of(self.root)   # is there any data?
+        splits_of(self.data)   # is there any data?
         (predictions, other), label_set = load_sources([self.predictions, self.other], self.labels)
-        listed = frames(self.root, self.split, labels=self.split != 'test', label_set=label_set)
+        listed = frames(self.data, self.split, labels=self.split != 'test', label_set=label_set)
         size = self.height, 2*self.height
         from cityseg.inspector import inspect_html
         _show(inspect_html(listed, predictions, self.out, size, other, notes=self.notes))
