@@ -146,6 +146,7 @@ class Predict(DataFlags):
     scales: tuple[float, ...] = (1.0,)  # test-time augmentation: sizes of the frame; 2 takes 4 x the memory
     flip: bool = False  # and over its mirror image
     amp: Literal['auto', 'fp16', 'bf16', 'no'] = 'auto'  # mixed precision
+    confidence: float = 0.0  # what is less probable becomes void, 0..1: labels for `train --extra`
 
     def __call__(self):
         check_out_folder(self.out)
@@ -153,7 +154,8 @@ class Predict(DataFlags):
         from cityseg.data import frames
         listed = frames(self.data, self.split, labels=False) if is_split else []
         predict = load_predictor(self.model, named_label_set(self.labels), amp=self.amp, window=self.window,
-                             scales=self.scales, flip=self.flip, stride=self.stride, batch=self.batch)
+                             scales=self.scales, flip=self.flip, stride=self.stride, batch=self.batch,
+                             confidence=self.confidence)
         if not is_split:
             from cityseg.footage import predict_pictures
             count = predict_pictures(predict, self.root, self.out)
