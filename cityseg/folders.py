@@ -27,9 +27,10 @@ SPLITS = ('train', 'val', 'test', 'train_extra', 'demoVideo')
 SPLIT_OF = {split.lower(): split for split in SPLITS}   # folder name -> split
 SPLIT_OF |= dict(training='train', valid='val', validation='val', testing='test')
 
-_PHOTOS = 'images? imgs? photos? pictures rgb rgb_anon jpegimages leftimg8bit img_dir image_2'
+_PHOTOS = ('images? imgs? photos? pictures rgb rgb_anon jpegimages leftimg8bit img_dir image_2 '
+           '701_stillsraw_full')
 _MASKS = ('masks? labels? annotations? annots? ann_dir gt gtfine ground_?truth segmentations? '
-          'segmentationclass semantic seg targets?')
+          'segmentationclass semantic seg targets? labeledapproved_full')
 _KINDS = [('images', re.compile(_PHOTOS.replace(' ', '|'))), ('masks', re.compile(_MASKS.replace(' ', '|')))]
 _SUFFIXES = '.png', '.jpg', '.jpeg'
 _FOREIGN = '.tif', '.tiff', '.bmp', '.webp', '.gif'

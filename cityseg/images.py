@@ -188,7 +188,10 @@ def _ids_of_colors(path, rgb, label_set):
         red, green, blue = int(strange[0]).to_bytes(3, 'big')
         what = (f'holds the colour [{red}, {green}, {blue}], which is in no row of {label_set.name} '
                 f'({strange.size/ids.size:.2%} of the pixels are of such)')
-        raise DataError(path, what, 'name it in the label set, ignored perhaps, or add `unnamed: ignored`')
+        is_grey = (rgb == rgb[..., :1]).all()
+        remedy = ('are these greys ids? Write them as an 8-bit PNG of one channel' if is_grey else
+                  'name it in the label set, ignored perhaps, or add `unnamed: ignored`')
+        raise DataError(path, what, remedy)
     return ids.astype(np.uint8)
 
 

@@ -337,6 +337,8 @@ class Predictor:
         self.confidence = confidence
         self.model = model
         self.label_set = getattr(model, 'label_set', CITYSCAPES)
+        if confidence and all(self.label_set.id_to_train[self.label_set.is_id] != VOID):
+            raise ValueError(f'{self.label_set} has no void, for what is unsure: leave confidence out')
         self.network = Network(model, device, amp, batch)
         self.amp = amp
         self.view = dict(scales=tuple(scales), flip=flip, window=window, stride=stride)

@@ -14,6 +14,7 @@ from collections import Counter
 from colorsys import hsv_to_rgb
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 import cv2
@@ -281,7 +282,11 @@ def _rows_fault(rows, is_closed):
     for what, values in dict(name=[row.name for row in rows], id=ids, color=colors).items():
         if (twice := _first_twice(values)) is not None:
             return f'has the {what} {twice} twice', 'give each row its own'
+    if not 2 <= len(classes) <= VOID:
+        return f'has {len(classes)} classes', '2 to 255 of them can be told apart'
     for row in rows:
+        if not row.name:
+            return 'has a class without a name', 'name it'
         if None in row.colors:
             return f'has a color of {row.name!r} that is none', "give [red, green, blue] or '#rrggbb'"
         if not row.ignored and not (row.ids and row.colors):
@@ -289,8 +294,6 @@ def _rows_fault(rows, is_closed):
             return f'has no {what} for {row.name!r}, as others have', 'give all classes one, or none'
     if wrong := [id for id in ids if not 0 <= id <= 255]:
         return f'has the id {wrong[0]}', 'ids are 0..255'
-    if not 2 <= len(classes) <= VOID:
-        return f'has {len(classes)} classes', '2 to 255 of them can be told apart'
     others = {*ids} - {255}
     gaps = sorted(set(range(min(others), max(others))) - others)
     if gaps and is_closed:
@@ -307,6 +310,11 @@ def _label_set(table, source):
         fault = fault or _strange_key(row, _ROW)
     if not fault and table.get('unnamed', 'ignored') != 'ignored':
         fault = "`unnamed` can only be 'ignored'"
+    for row, key in product(() if fault else table['classes'], ('id', 'color')):
+        if key in row and f'{key}s' in row:
+            fault = f'{row["name"]!r} has both, `{key}` and `{key}s`'
+    if not fault and not table['name'].strip():
+        fault = 'its name is empty'
     if fault:
         raise DataError(source, f'is no label set: {fault}', _ADVICE)
     rows, is_closed = _rows(table), 'unnamed' not in table

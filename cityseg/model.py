@@ -413,7 +413,7 @@ def _build_network(folder, config, label_set):
     classes, channels = config.get('classes', 1), config.get('in_channels', 3)
     if (classes, channels) != (len(label_set), 3):
         raise ValueError(f'{folder} predicts {classes} classes from {channels} channels, '
-                         f'not the {len(label_set)} of {label_set.name} from RGB')
+                         f'not those of {label_set} from RGB; name a model of the same label set')
     try:
         return getattr(smp, name)(**options)
     except Exception as error:   # each encoder and decoder has its own way to refuse

@@ -23,7 +23,7 @@ from .dataset import CropDataset, shared_bytes
 from .distributed import DistributedContext, TimeBudget
 from .frame import Frame
 from .inference import Predictor
-from .labels import CITYSCAPES
+from .labels import CITYSCAPES, VOID
 from .model import network_cost
 from .optimization import TrainState, forward_backward
 from .runs import check_same_run, load_checkpoint, read_history, read_run, validations
@@ -126,12 +126,18 @@ def check_frames(
     order = np.random.default_rng(0).permutation(len(every))
     mine = [every[i] for i in order[context.rank::context.world]]
     begin, count = time.monotonic(), 0
-    is_street = every[0].label_set != CITYSCAPES   # of other classes nobody knows what a street has
+    label_set = every[0].label_set
+    is_street = label_set != CITYSCAPES   # of other classes nobody knows what a street has
+    is_void = True
     for _, label in prefetch(lambda frame: frame.read(), mine, threads=2):
         count += 1
         is_street = is_street or bool(((label > 6) & (label < 19)).any())
+        is_void = is_void and bool((label == VOID).all())
         if time.monotonic() - begin > 15:
             break
+    if count and is_void:
+        what = f'holds no class of {label_set}, nor does any other label that was read'
+        raise DataError(mine[0].label_path, what, 'give the label set that these labels are of')
     if count and not is_street:
         what = 'holds trainIds, it seems: like all that were read, it has no class after traffic light'
         raise DataError(mine[0].label_path, what, 'turn them into labelIds with to_label_ids')

@@ -367,7 +367,8 @@ def show_runs(
         names = [str(folder) for folder in folders]
     label_set, *others = {read_run(folder).label_set for folder in folders}
     if others:
-        raise ValueError(f'runs of {label_set} and of {others[0]} have no classes to compare')
+        raise ValueError(f'runs of {label_set} and of {others[0]} are not drawn together: '
+                         'compare runs of one label set')
     best = [_class_iou(_best_row(folder), label_set.names) for folder in folders]
     return show_iou(dict(zip(names, best)), palette=label_set)
 
