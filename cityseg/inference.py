@@ -323,7 +323,7 @@ class Predictor:
     "A model with a way of looking: image uint8 [H,W,3] -> trainIds uint8 [H,W]."
     def __init__(
         self,
-        model: torch.nn.Module,  # images [B,3,h,w] -> logits [B,19,n,m]; may have .mean, .std, .label_set
+        model: torch.nn.Module,  # images [B,3,h,w] -> logits [B,19,n,m]; .mean, .std, .label_set if it has them
         device: str | torch.device | None = None,  # None: the GPU if there is one
         amp: str = 'auto',                         # mixed precision: auto, fp16, bf16, no
         window: tuple[int, int] | None = None,     # sliding window, pixels; None: the whole frame at once
@@ -332,6 +332,7 @@ class Predictor:
         stride: tuple[int, int] | None = None,     # to the next window, at most; None: 2/3 of it
         batch: int | None = None                   # windows at once; None: 4 on a GPU, else 1
     ):
+        window = window or getattr(model, 'window', None)   # some exported models take one size only
         _check_options(window, stride, scales, batch)
         self.model = model
         self.label_set = getattr(model, 'label_set', CITYSCAPES)
