@@ -7,7 +7,7 @@ __all__ = ['SUFFIXES', 'MOST_DIFFERING', 'Deployed', 'model_facts', 'need', 'ope
            'write_program', 'write_graph', 'halve', 'quantize', 'read_part', 'Parity', 'compare_answers', 'OnnxModel',
            'load_onnx', 'check_export', 'export_model', 'drawn_frames']
 
-# %% ../nbs/25_export.ipynb #433ec6e7
+# %% ../nbs/25_export.ipynb #224a35bf
 import json
 import logging
 import time
@@ -23,17 +23,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from . import __version__
-from .config import find_model
 from .core import DataError, atomic_write, check_regular_file, logger
 from .data import frames
 from .frame import Frame
 from .labels import LabelSet, find_label_set, spell_label_set
 from .metrics import Confusion
-from .model import encoder_licence, fetch_model, load_model
+from .model import encoder_licence
 from .runs import read_run, validations
 from .toycity import toy_city
 
-# %% ../nbs/25_export.ipynb #d3cda771
+# %% ../nbs/25_export.ipynb #b155428a
 class Deployed(nn.Module):
     "A network with all around it: images uint8 [B,H,W,3] -> trainIds uint8 [B,H,W], logits [B,classes,H,W]."
     def __init__(
@@ -49,11 +48,11 @@ class Deployed(nn.Module):
 
     def forward(self, images: torch.Tensor):
         height, width = images.shape[1:3]
-        x = (images.permute(0, 3, 1, 2).float() - self.mean)/self.std
         bottom = (height + self.stride - 1)//self.stride*self.stride - height
         right = (width + self.stride - 1)//self.stride*self.stride - width
+        x = (images.permute(0, 3, 1, 2).float() - self.mean)/self.std
         x = F.pad(x, (0, right, 0, bottom), mode='replicate')
-        logits = self.model(x)[..., :height, :width]
+        logits = F.pad(self.model(x), (0, -right, 0, -bottom))   # a slice would hold for some sizes only
         return logits.argmax(1).to(torch.uint8), logits
 
 # %% ../nbs/25_export.ipynb #41754b46
@@ -338,7 +337,7 @@ def load_onnx(
                          'name another model')
     return model
 
-# %% ../nbs/25_export.ipynb #8fbda9c8
+# %% ../nbs/25_export.ipynb #2828a913
 SUFFIXES = dict(onnx='.onnx', torch='.pt2')
 MOST_DIFFERING = .005   # share of pixels
 
@@ -357,7 +356,8 @@ def check_export(
         need('onnx', 'onnxruntime', 'onnxscript')
 
 def export_model(
-    source: str,                    # as `find_model` takes it
+    model: nn.Module,               # of `load_model`
+    facts: dict[str, str],          # of `model_facts`
     out: Path,                      # the file: .onnx, or .pt2 for torch
     listed: list[Frame],            # on which it is compared
     form: str = 'onnx',             # or 'torch'
@@ -367,9 +367,7 @@ def export_model(
 ) -> Parity:
     "Export a trained model and compare it. Raises ValueError where it can't be, or answers otherwise."
     check_export(out, form, half, bool(calibration))
-    folder = find_model(source) or fetch_model(source)
-    deployed = Deployed(load_model(folder))
-    facts = model_facts(deployed.model, folder)
+    deployed = Deployed(model)
     height, width = (max(32, side//32*32) for side in size or listed[0].size)
     with atomic_write(out) as path:
         is_open = 1 in write_graph(deployed, path, facts, (height, width))

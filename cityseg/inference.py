@@ -323,7 +323,7 @@ class Predictor:
     "A model with a way of looking: image uint8 [H,W,3] -> trainIds uint8 [H,W]."
     def __init__(
         self,
-        model: torch.nn.Module,  # images [B,3,h,w] -> logits [B,19,n,m]; .mean, .std, .label_set if it has them
+        model: torch.nn.Module,  # images [B,3,h,w] -> logits [B,19,n,m]; may have .mean, .std, .label_set
         device: str | torch.device | None = None,  # None: the GPU if there is one
         amp: str = 'auto',                         # mixed precision: auto, fp16, bf16, no
         window: tuple[int, int] | None = None,     # sliding window, pixels; None: the whole frame at once
