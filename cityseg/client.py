@@ -45,6 +45,7 @@ _UNANSWERED = {   # likewise, where nothing was decided
     'Expecting value|JSONDecode': 'that was no answer of Kaggle (a page of a proxy, or of maintenance?): '
                                   'look at kaggle.com in a browser, try again later'}
 
+# %% ../nbs/31_client.ipynb #7ef5d8ec
 class Unanswered(RuntimeError):
     "Kaggle has decided nothing: the same may be asked again. `said`: what came until then."
     def __init__(self, message: str, said: str = ''):
@@ -101,6 +102,7 @@ def _start_client(args):
     threading.Thread(target=listen, daemon=True).start()
     return client, lines
 
+# %% ../nbs/31_client.ipynb #a112128b
 def _kaggle(*args, show=None, silence=120):
     "What the client prints (`show` gets each line as it comes); raises, with a remedy."
     client, lines = _start_client(args)

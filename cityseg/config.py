@@ -248,6 +248,7 @@ def _labels_fault(source):
     except ValueError as error:
         return f'labels: {error}'
 
+# %% ../nbs/02_config.ipynb #72e0535d
 def _loss_fault(spec):
     "What is wrong with a sum of losses, or None."
     try:

@@ -161,6 +161,7 @@ def _plain_root(path, plain, *globs):
     places = {kind: dict.fromkeys(plain.frames, plain.folders[kind]) for kind in ('images', 'masks')}
     return Root(Path(path), places, pairs=False, unused={}, plain=plain, globs=globs)
 
+# %% ../nbs/09_data.ipynb #8ef821f7
 def find_root(
     path: Path,               # folder to search: the data set itself, or any folder above it
     images: bool = True,      # False: labels alone will do
@@ -218,6 +219,7 @@ def _image_folder(root, split, mode):
         raise DataError(root.path, f'has no split {split!r} for mode {mode!r}', remedy)
     return folders[split]
 
+# %% ../nbs/09_data.ipynb #75a95e09
 def _list_pairs(root, split, labels, label_set):
     "The frames of a split of picture pairs, and faults; `N.jpg` is frame N of the city *pairs*."
     files, faults = _one_of_each(_files(_image_folder(root, split, 'fine'), _PAIR))
@@ -253,6 +255,7 @@ def _label_faults(root, split, mode, listed, leftover):
     faults = [Fault(path, f'has no label in {gt}', 'add it, or move the image away') for path in without]
     return faults + [Fault(path, 'has no image', 'add it, or move the label away') for path in leftover]
 
+# %% ../nbs/09_data.ipynb #520a2a51
 def _list_official(root, split, mode, labels, images, label_set):
     "Frames of a split of the official layout, and their faults."
     labels = labels and split not in ('test', 'demoVideo')

@@ -82,6 +82,7 @@ def entries(
     except OSError:
         return []
 
+# %% ../nbs/07_folders.ipynb #40d04d26
 def is_folder(
     entry: os.DirEntry
 ) -> bool:
@@ -204,6 +205,7 @@ class _Joined(NamedTuple):
     mask: Path | None
     split: str | None
 
+# %% ../nbs/07_folders.ipynb #95ad005c
 def _join(photos, masks, endings):
     "Photos with their masks; faults {split: []} of what has no partner, and of what is there twice."
     lonely, twice = {}, {}
@@ -229,6 +231,7 @@ def _join(photos, masks, endings):
             lonely.setdefault(mask.split, []).append(fault)
     return joined, lonely, twice
 
+# %% ../nbs/07_folders.ipynb #33a8fbd1
 def _names(joined):
     "What to call photos: files of predictions can be called so, and are found again."
     names = [one.name for one in joined]
@@ -286,6 +289,7 @@ def _by_line(top, joined):
                     return found[0]
     return find
 
+# %% ../nbs/07_folders.ipynb #38aeb3bc
 def _split_by_lists(top, joined, files):
     "The photos that lists name, each with its split, and remarks; (None, []) where no list names any."
     find, best = _by_line(top, joined), (0, None, [])
@@ -374,6 +378,7 @@ def _assemble(top, photos, masks, lists, remarks):
     labels = [one.mask for one in joined if one.mask]
     return Plain(frames, faults, twice, folders, remarks + more_remarks, _hold_train_ids(labels))
 
+# %% ../nbs/07_folders.ipynb #09942f9e
 def _idle(pictures, used):
     "Remarks on folders of pictures that are not used."
     idle = {}
@@ -443,6 +448,7 @@ def _globbed(top, pattern, kind):
         raise DataError(top, f'has no PNG or JPEG that fits {pattern}', f'give --{kind} another pattern')
     return pictures
 
+# %% ../nbs/07_folders.ipynb #98b5e4eb
 def match_globs(
     top: Path,           # where the patterns begin, if they aren't absolute
     images_glob: str,    # of the photos, such as 'raw/*/*.jpg', or a folder

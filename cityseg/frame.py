@@ -224,6 +224,7 @@ def find_predictions(
     in_folder = Path(path).is_dir()
     return {name: Path(path)/file.name if in_folder else file for name, (file,) in sorted(found.items())}
 
+# %% ../nbs/06_frame.ipynb #b1484240
 def label_set_of(
     predictions: Path | str | dict | Callable  # a folder, files of predictions, or a model
 ) -> LabelSet:

@@ -117,6 +117,7 @@ def _table(values, fill, shape=()):
     table.flags.writeable = False
     return table
 
+# %% ../nbs/01_labels.ipynb #09516786
 @dataclass(frozen=True)
 class LabelSet:
     "Which classes there are, and by which ids or colours label files tell them apart."
@@ -295,6 +296,7 @@ def _rows_fault(rows, is_closed):
 
 _ADVICE = 'write it as the lesson on labels shows it'
 
+# %% ../nbs/01_labels.ipynb #595ea8f1
 def _label_set(table, source):
     "The label set that a table describes. Raises DataError with the source for one that describes none."
     fault = shape_fault(table, _FILE)
@@ -341,6 +343,7 @@ def find_label_set(
         return LABEL_SETS[table]
     return _label_set(table, path)
 
+# %% ../nbs/01_labels.ipynb #62795282
 def spell_label_set(
     label_set: LabelSet
 ) -> str:

@@ -60,6 +60,7 @@ _KINDS = dict(
     tversky=partial(smp.losses.TverskyLoss, 'multiclass'))
 _CROSS_ENTROPIES = ('ce', 'ohem')   # these take class weights and label smoothing
 
+# %% ../nbs/13_losses.ipynb #0c9e2efc
 class Loss(nn.Module):
     """A weighted sum of losses: logits [B,n,H,W] and trainIds [B,H,W] (of any integer type) to one number.
 

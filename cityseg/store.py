@@ -194,6 +194,7 @@ def _checksum(entries):
     "Of the lines of a manifest."
     return zlib.crc32(json.dumps(entries).encode())
 
+# %% ../nbs/08_store.ipynb #3e792d25
 def _read_manifest(path):
     "The manifest of the store in a folder, checked; an empty one where there is none."
     remedy = 'delete the store and pack again'

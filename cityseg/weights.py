@@ -49,6 +49,7 @@ _SCALAR = np.float64(0).__reduce__()[0]   # how numpy's numbers are pickled, by 
 _PLAIN = [Namespace, np.dtype, np.dtypes.Float64DType, (_SCALAR, 'numpy.core.multiarray.scalar'),
           (_SCALAR, 'numpy._core.multiarray.scalar')]
 
+# %% ../nbs/11_weights.ipynb #e758ae85
 def read_weights(
     path: Path  # as torch or safetensors write it
 ) -> dict[str, torch.Tensor]:
@@ -84,6 +85,9 @@ def read_weights(
         if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta or tensor.is_complex():
             what = 'holds tensors that are sparse, quantised, complex or without content'
             raise DataError(path, what, 'save them as plain ones')
+        if tensor.is_floating_point() and not tensor.float().isfinite().all():
+            what = 'holds numbers that are infinite or none (NaN): its training went wrong'
+            raise DataError(path, what, 'take the weights of an earlier checkpoint')
     return found
 
 # %% ../nbs/11_weights.ipynb #6fa170f3
