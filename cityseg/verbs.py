@@ -19,7 +19,7 @@ import tyro
 from tyro.conf import DisallowNone, FlagCreatePairsOff, OmitArgPrefixes, Positional, UseAppendAction
 from .arguments import (
     MODEL, ROOT, DataFlags, Places, footage_of, is_data, label_set_for, load_predictor, load_sources,
-    named_label_set, positional, splits_of)
+    named_label_set, positional, short_name, splits_of)
 from .config import RECIPE_HELP, RECIPES, Run, find_start, recipe
 from cityseg.core import (
     DataError, Remark, abbreviate, atomic_write, check_out_files, check_out_folder, check_regular_file,
@@ -252,9 +252,7 @@ class Timelapse(DataFlags):
         check_out_files(self.out.with_suffix('.mp4'), self.out.with_suffix('.gif'))
         shown = footage_of(self.data, self.split, self.city, self.sequence)
         (predictions,), label_set = load_sources([self.source], self.labels)
-        path = Path(self.source).absolute()
-        run = path.parent if path.name == 'best' else path
-        name = run.name if callable(predictions) else ''
+        name = short_name(self.source) if callable(predictions) else ''
         from cityseg.video import timelapse
         film = timelapse(shown, predictions, self.out, model=name, fps=self.fps, height=self.height,
                          view=self.view, weather=self.weather, strength=self.strength, count=self.count,
@@ -312,7 +310,10 @@ class Inspect(DataFlags):
         listed = frames(self.data, self.split, labels=self.split != 'test', label_set=label_set)
         size = self.height, 2*self.height
         from cityseg.inspector import inspect_html
-        _show(inspect_html(listed, predictions, self.out, size, other, notes=self.notes))
+        names = [short_name(source) for source in (self.predictions, self.other or 'second run')]
+        if names[0] == names[1]:   # such as one/run and other/run
+            names = [self.predictions, self.other]
+        _show(inspect_html(listed, predictions, self.out, size, other, names, notes=self.notes))
 
 # %% ../nbs/34_verbs.ipynb #5993997f
 @dataclass

@@ -195,7 +195,8 @@ class Shot(NamedTuple):
 def _read_shot(numbered, total, weather, strength):
     "A frame's photo in some weather, of (number, frame)."
     number, frame = numbered
-    when = f'{frame.sequence:06}_{frame.frame:06}     {number + 1}/{total}'
+    number_in_city = f'{frame.sequence:06}_{frame.frame:06}'
+    when = f'{frame.free_name or number_in_city}     {number + 1}/{total}'
     return Shot(number, frame, add_weather(frame.image(), weather, strength, seed=number), when=when)
 
 def _clock(seconds):
