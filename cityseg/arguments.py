@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ROOT', 'MODEL', 'positional', 'Places', 'DataFlags', 'named_label_set', 'label_set_for', 'load_predictor',
-           'splits_of', 'is_data', 'footage_of', 'predictions_or_model', 'load_sources']
+           'splits_of', 'is_data', 'footage_of', 'predictions_or_model', 'short_name', 'load_sources']
 
 # %% ../nbs/33_arguments.ipynb #fd3dab55
 import re
@@ -156,6 +156,13 @@ def predictions_or_model(
             return find_predictions(name)
         raise
     return load_predictor(name, label_set)
+
+def short_name(
+    source: str  # a run, its best/ folder, predictions, or a model on a hub
+) -> str:
+    "How it is called in a caption: by its folder."
+    path = Path(source).absolute()
+    return path.parent.name if path.name == 'best' else path.name
 
 def load_sources(
     names: list[str | None],  # as `predictions_or_model` takes them, or None

@@ -101,7 +101,6 @@ def inspect_html(
         data = dict(
             frames=entries,
             classes=[dict(name=row.name, color=row.colors[0]) for row in frames[0].label_set.classes],
-            allViews=list(VIEWS),
             views=sorted(available, key=list(VIEWS).index),
             runs=names,
             confidenceColors=CONFIDENCE_COLORS[2::4].tolist(),
@@ -154,7 +153,7 @@ def _chip_html(row, iou, other_iou, share):
         amount = '&lt;0.1%' if share > 0 else 'pred. only'
     score = _percent(iou)
     gain = iou - other_iou
-    if not np.isnan(gain):
+    if share > 0 and not np.isnan(gain):
         sign = 'down' if gain < 0 else 'up'
         score += f' <span class="{sign}">{100*gain:+.1f}</span>'
     line = f'<span class="line"><b>{score}</b><span class="soft">{amount}</span></span>'

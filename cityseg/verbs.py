@@ -20,7 +20,7 @@ import tyro
 from tyro.conf import DisallowNone, FlagCreatePairsOff, OmitArgPrefixes, Positional, UseAppendAction
 from .arguments import (
     MODEL, ROOT, DataFlags, Places, footage_of, is_data, label_set_for, load_predictor, load_sources,
-    named_label_set, positional, splits_of)
+    named_label_set, positional, short_name, splits_of)
 from .config import RECIPE_HELP, RECIPES, Run, find_model, find_start, recipe
 from cityseg.core import (
     DataError, Remark, abbreviate, atomic_write, check_out_files, check_out_folder, check_regular_file,
@@ -43,7 +43,7 @@ def _report(faults, praise, short=False):
 @dataclass
 class Check(DataFlags):
     "Is this data complete and sound? Lists every fault, with what to do."
-    root: ROOT  # a folder with leftImg8bit and gtFine in any nesting, or image pairs, or a store
+    root: ROOT  # Cityscapes in any nesting, photos and masks, image pairs, or a store
 
     def __call__(self):
         from cityseg.data import check
@@ -55,7 +55,7 @@ class Pack(DataFlags):
     """Pack frames once, losslessly, so that training reads only what a crop needs.
 
     An interrupted one goes on."""
-    root: ROOT  # a folder with leftImg8bit and gtFine in any nesting, or image pairs
+    root: ROOT  # Cityscapes in any nesting, photos and masks, or image pairs
     out: Path  # the store's folder; every verb takes it in place of the data
     splits: tuple[str, ...] = ()  # what to pack; default: train and val, of what is there
     workers: int | None = None  # threads; default: one per core
@@ -86,7 +86,7 @@ class Train(Places):
 
     With --hours the session plans its end, and Ctrl-C ends it (exit status 130); --resume goes on,
     on another day or number of GPUs."""
-    root: ROOT  # a folder with leftImg8bit and gtFine in any nesting, or image pairs, or a store
+    root: ROOT  # Cityscapes in any nesting, photos and masks, image pairs, or a store
     out: Path  # the run folder: checkpoints, history, pictures
     run: OmitArgPrefixes[Run] = RECIPES['default']
     recipe: str = 'default'  # one of those above
@@ -147,6 +147,7 @@ class Predict(DataFlags):
     scales: tuple[float, ...] = (1.0,)  # test-time augmentation: sizes of the frame; 2 takes 4 x the memory
     flip: bool = False  # and over its mirror image
     amp: Literal['auto', 'fp16', 'bf16', 'no'] = 'auto'  # mixed precision
+    confidence: float = 0.0  # what is less probable becomes void, 0..1: labels for `train --extra`
 
     def __call__(self):
         check_out_folder(self.out)
@@ -154,7 +155,8 @@ class Predict(DataFlags):
         from cityseg.data import frames
         listed = frames(self.data, self.split, labels=False) if is_split else []
         predict = load_predictor(self.model, named_label_set(self.labels), amp=self.amp, window=self.window,
-                             scales=self.scales, flip=self.flip, stride=self.stride, batch=self.batch)
+                             scales=self.scales, flip=self.flip, stride=self.stride, batch=self.batch,
+                             confidence=self.confidence)
         if not is_split:
             from cityseg.footage import predict_pictures
             count = predict_pictures(predict, self.root, self.out)
@@ -253,9 +255,7 @@ class Timelapse(DataFlags):
         check_out_files(self.out.with_suffix('.mp4'), self.out.with_suffix('.gif'))
         shown = footage_of(self.data, self.split, self.city, self.sequence)
         (predictions,), label_set = load_sources([self.source], self.labels)
-        path = Path(self.source).absolute()
-        run = path.parent if path.name == 'best' else path
-        name = run.name if callable(predictions) else ''
+        name = short_name(self.source) if callable(predictions) else ''
         from cityseg.video import timelapse
         film = timelapse(shown, predictions, self.out, model=name, fps=self.fps, height=self.height,
                          view=self.view, weather=self.weather, strength=self.strength, count=self.count,
@@ -313,7 +313,10 @@ class Inspect(DataFlags):
         listed = frames(self.data, self.split, labels=self.split != 'test', label_set=label_set)
         size = self.height, 2*self.height
         from cityseg.inspector import inspect_html
-        _show(inspect_html(listed, predictions, self.out, size, other, notes=self.notes))
+        names = [short_name(source) for source in (self.predictions, self.other or 'second run')]
+        if names[0] == names[1]:   # such as one/run and other/run
+            names = [self.predictions, self.other]
+        _show(inspect_html(listed, predictions, self.out, size, other, names, notes=self.notes))
 
 # %% ../nbs/34_verbs.ipynb #5993997f
 @dataclass

@@ -24,14 +24,14 @@ class SendingFinder(MetaPathFinder):
             send()
 
 
-def work(root):
+def work(root, label_set):
     "Is sent the signal; else it finds no fault."
     print('begun')
     send()
     return []
 
 
-def get_stuck(root):
+def get_stuck(root, label_set):
     "Is sent the signal while a thread is at work that never ends."
     print('begun')
     with ThreadPoolExecutor() as pool:
