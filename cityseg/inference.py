@@ -11,7 +11,7 @@ import copy
 import hashlib
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain, islice, product
 from queue import SimpleQueue
@@ -23,7 +23,7 @@ from .core import progress_bar
 from .core import amp_dtype, is_out_of_memory, logger, pick_device, prefetch
 from .dataset import to_device
 from .frame import Frame
-from .labels import CITYSCAPES
+from .labels import CITYSCAPES, VOID
 from .model import IMAGENET, forward
 
 # %% ../nbs/16_inference.ipynb #c22d634d
@@ -330,9 +330,11 @@ class Predictor:
         scales: tuple[float, ...] = (1.,),         # TTA: in each of these sizes, 0.1..8
         flip: bool = False,                        # TTA: mirrored, too
         stride: tuple[int, int] | None = None,     # to the next window, at most; None: 2/3 of it
-        batch: int | None = None                   # windows at once; None: 4 on a GPU, else 1
+        batch: int | None = None,                  # windows at once; None: 4 on a GPU, else 1
+        confidence: float = 0.                     # what is less probable than this becomes void, 0..1
     ):
         _check_options(window, stride, scales, batch)
+        self.confidence = confidence
         self.model = model
         self.label_set = getattr(model, 'label_set', CITYSCAPES)
         self.network = Network(model, device, amp, batch)
@@ -349,6 +351,8 @@ class Predictor:
         how = type(self.model).__qualname__, str(self.network.dtype), self.mean, self.std, self.view
         if not self.view['window'] and max(self.view['scales']) > 1:
             how += ('whole',)   # earlier versions looked at it through windows
+        if self.confidence:
+            how += (self.confidence,)
         digest = hashlib.sha1(repr(how).encode())
         for name, value in self.model.state_dict().items():
             digest.update(name.encode())
@@ -358,7 +362,8 @@ class Predictor:
     def copy_to(self, device: str | torch.device) -> 'Predictor':
         "The same on another device, with weights of its own."
         model = copy.deepcopy(self.model)
-        return Predictor(model, device, self.amp, batch=self.network.batch, **self.view)
+        return Predictor(model, device, self.amp, batch=self.network.batch, confidence=self.confidence,
+                         **self.view)
 
     def normalize(self, image: np.ndarray) -> torch.Tensor:  # float32 [1,3,H,W]
         "An image, on the device, as the model wants it."
@@ -374,7 +379,29 @@ class Predictor:
 
     @torch.inference_mode()
     def __call__(self, image: np.ndarray) -> np.ndarray:  # trainIds, uint8 [H,W]
-        return _within_memory(self, image, _most_likely)
+        if not self.confidence:
+            return _within_memory(self, image, _most_likely)
+        probability, train_ids = self.probabilities(image).max(0)
+        train_ids[probability < self.confidence] = VOID
+        return train_ids.byte().cpu().numpy()
+
+    @property
+    def at_once(self) -> int:
+        "How many images of one size go well through the network together."
+        is_plain = self.view == dict(scales=(1.,), flip=False, window=None, stride=None)
+        return self.network.batch if is_plain and not self.confidence else 1
+
+    @torch.inference_mode()
+    def predict_batch(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:  # trainIds, uint8 [H,W] each
+        "The same for some images; those of one size go through the network together where that is well."
+        sizes = {image.shape[:2] for image in images}
+        if self.at_once == 1 or len(sizes) > 1:
+            return [self(image) for image in images]
+        tta_pass, = tta_passes(*sizes, **self.view)
+        windows = (window_images(self.normalize(image), tta_pass) for image in images)
+        found = forward_windows(self.network, chain.from_iterable(windows))
+        planes = (_frame_planes(self.network, logits, tta_pass, *tta_pass.windows) for logits in found)
+        return [argmax_planes(each) for each in planes]
 
 # %% ../nbs/16_inference.ipynb #0fd10960
 def _copies(predict):

@@ -147,8 +147,10 @@ class LabelSet:
 
     @cached_property
     def train_to_id(self) -> np.ndarray:
-        "trainId -> id, uint8 [256]; 0 for void."
-        return _table({k: row.ids[0] for k, row in enumerate(self.classes)}, 0)
+        "trainId -> id, uint8 [256]; for void an id that is ignored, 0 in Cityscapes."
+        ignored = [id for row in self.rows if row.ignored for id in row.ids]
+        known = {k: row.ids[0] for k, row in enumerate(self.classes)}
+        return _table({VOID: ignored[0] if ignored else 0, **known}, 0)
 
     @cached_property
     def colors(self) -> np.ndarray:

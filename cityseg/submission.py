@@ -18,7 +18,7 @@ from .core import progress_bar
 from .core import DataError, Fault, Remark, atomic_write, prefetch, shard
 from .frame import FRAME_NAME, find_predictions, read_prediction
 from .images import members, read_file, read_ids, train_ids_suspected
-from .labels import CITYSCAPES, CLASSES, LabelSet, note_label_set, to_label_ids
+from .labels import CITYSCAPES, CLASSES, LabelSet, VOID, note_label_set, to_label_ids
 
 # %% ../nbs/23_submission.ipynb #819b0f01
 _PNG_OPTIONS = [cv2.IMWRITE_PNG_COMPRESSION, 1]
@@ -39,13 +39,15 @@ def prediction_png(
     train_ids: np.ndarray,  # uint8 [H,W], 0..18 in Cityscapes
     name: str,              # for errors
     tag: str = '',          # of the predictor, noted in the file
-    label_set: LabelSet = CITYSCAPES
+    label_set: LabelSet = CITYSCAPES,
+    void: bool = False      # may there be void (255), as in labels to train on?
 ) -> bytes:
     "A prediction as an 8-bit PNG of labelIds. Raises TypeError or ValueError for what is none."
     if train_ids.dtype != np.uint8 or train_ids.ndim != 2:
         got = f'{train_ids.dtype} {train_ids.shape}'
         raise TypeError(f'{name}: trainIds as uint8 [H,W] wanted, got {got}')
-    if train_ids.max() >= len(label_set):
+    predicted = train_ids[train_ids < VOID] if void else train_ids
+    if predicted.max(initial=0) >= len(label_set):
         raise ValueError(f'{name}: holds {train_ids.max()}, trainIds are 0..{len(label_set)-1}; '
                          'predict no void (255), and pass trainIds, not labelIds')
     label_ids = to_label_ids(train_ids, label_set)
@@ -57,10 +59,11 @@ def write_prediction(
     folder: Path,           # where to; made when missing
     name: str,              # of the frame; the benchmark knows <city>_<sequence>_<frame>
     tag: str = '',          # of the predictor, noted in the file
-    label_set: LabelSet = CITYSCAPES
+    label_set: LabelSet = CITYSCAPES,
+    void: bool = False      # may there be void (255), as in labels to train on?
 ) -> Path:                  # <folder>/<name>_predIds.png
     "Write a prediction as `prediction_png` makes it. Raises TypeError or ValueError for what is none."
-    png = prediction_png(train_ids, name, tag, label_set)
+    png = prediction_png(train_ids, name, tag, label_set, void)
     if name.startswith('.') or PureWindowsPath(name).name != name:
         raise ValueError(f'{name!r} is no frame name: no file can be called so')
     path = Path(folder)/f'{name}_predIds.png'
@@ -90,6 +93,7 @@ def write_predictions(
     folder = Path(folder)
     tag = getattr(predict, 'tag', None) or ''
     label_set = getattr(predict, 'label_set', CITYSCAPES)
+    void = bool(getattr(predict, 'confidence', 0))
     note_label_set(label_set, folder)
     frames = shard(frames)
     paths = {frame.name: folder/f'{frame.name}_predIds.png' for frame in frames}
@@ -99,7 +103,7 @@ def write_predictions(
 
     def write(predicted):
         frame, train_ids = predicted
-        return write_prediction(train_ids, folder, frame.name, tag, label_set)
+        return write_prediction(train_ids, folder, frame.name, tag, label_set, void)
 
     todo = [frame for done, frame in zip(prefetch(is_done, frames, 2), frames) if not done]
     for _ in prefetch(write, predict_frames(predict, todo, workers), 2):

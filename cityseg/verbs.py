@@ -42,7 +42,7 @@ def _report(faults, praise, short=False):
 @dataclass
 class Check(DataFlags):
     "Is this data complete and sound? Lists every fault, with what to do."
-    root: ROOT  # a folder with leftImg8bit and gtFine in any nesting, or image pairs, or a store
+    root: ROOT  # Cityscapes in any nesting, photos and masks, image pairs, or a store
 
     def __call__(self):
         from cityseg.data import check
@@ -54,7 +54,7 @@ class Pack(DataFlags):
     """Pack frames once, losslessly, so that training reads only what a crop needs.
 
     An interrupted one goes on."""
-    root: ROOT  # a folder with leftImg8bit and gtFine in any nesting, or image pairs
+    root: ROOT  # Cityscapes in any nesting, photos and masks, or image pairs
     out: Path  # the store's folder; every verb takes it in place of the data
     splits: tuple[str, ...] = ()  # what to pack; default: train and val, of what is there
     workers: int | None = None  # threads; default: one per core
@@ -85,7 +85,7 @@ class Train(Places):
 
     With --hours the session plans its end, and Ctrl-C ends it (exit status 130); --resume goes on,
     on another day or number of GPUs."""
-    root: ROOT  # a folder with leftImg8bit and gtFine in any nesting, or image pairs, or a store
+    root: ROOT  # Cityscapes in any nesting, photos and masks, image pairs, or a store
     out: Path  # the run folder: checkpoints, history, pictures
     run: OmitArgPrefixes[Run] = RECIPES['default']
     recipe: str = 'default'  # one of those above
@@ -146,6 +146,7 @@ class Predict(DataFlags):
     scales: tuple[float, ...] = (1.0,)  # test-time augmentation: sizes of the frame; 2 takes 4 x the memory
     flip: bool = False  # and over its mirror image
     amp: Literal['auto', 'fp16', 'bf16', 'no'] = 'auto'  # mixed precision
+    confidence: float = 0.0  # what is less probable becomes void, 0..1: labels for `train --extra`
 
     def __call__(self):
         check_out_folder(self.out)
@@ -153,7 +154,8 @@ class Predict(DataFlags):
         from cityseg.data import frames
         listed = frames(self.data, self.split, labels=False) if is_split else []
         predict = load_predictor(self.model, named_label_set(self.labels), amp=self.amp, window=self.window,
-                             scales=self.scales, flip=self.flip, stride=self.stride, batch=self.batch)
+                             scales=self.scales, flip=self.flip, stride=self.stride, batch=self.batch,
+                             confidence=self.confidence)
         if not is_split:
             from cityseg.footage import predict_pictures
             count = predict_pictures(predict, self.root, self.out)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -22,7 +23,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from .core import progress_bar
 from .core import atomic_write, check_regular_file, did_you_mean, prefetch, printable
-from .footage import copy_sound, film_pictures, folder_frames, is_film, open_film
+from .footage import copy_sound, film_pictures, folder_frames, is_film, open_film, predict_ahead
 from .frame import Frame, find_predictions, label_set_of, read_prediction
 from .labels import LabelSet
 from .robustness import add_weather
@@ -218,11 +219,14 @@ def _shots(frames, footage, weather, strength):
     read = partial(_read_shot, total=len(frames), weather=weather, strength=strength)
     return prefetch(read, enumerate(frames), 2), frames[0].size
 
-def _predict_shot(shot, predictions, label_set):
-    "A shot with its prediction, from a file or from a function."
+def _predicted(shots, predictions, label_set):
+    "Shots with their predictions, from a function or from files."
     if callable(predictions):
-        return shot._replace(pred=predictions(shot.image))
-    return shot._replace(pred=read_prediction(predictions[shot.frame.name], label_set))
+        found = predict_ahead(predictions, shots, attrgetter('image'))
+        return (shot._replace(pred=pred) for shot, pred in found)
+    def read(shot):
+        return shot._replace(pred=read_prediction(predictions[shot.frame.name], label_set))
+    return prefetch(read, shots)
 
 def _draw(shot, total, about, view, alpha, height, label_set):
     "One picture of the film. Raises ValueError for a prediction of another size than its frame."
@@ -353,13 +357,12 @@ def timelapse(
     shots, size = _shots(frames, footage, weather, strength)
     total = footage.count if footage else len(frames)
     height = _film_height(size, height, view)
-    predict = partial(_predict_shot, predictions=predictions, label_set=label_set)
-    if smooth:
-        predict = SmoothPredictor(predictions, smooth, height)
+    predict = SmoothPredictor(predictions, smooth, height)
+    predicted = prefetch(predict, shots) if smooth else _predicted(shots, predictions, label_set)
     about = [word for word in (weather, model) if word not in ('clear', '')]
     draw = partial(_draw, total=total, about=about, view=view, alpha=alpha, height=height,
                    label_set=label_set)
-    pictures = prefetch(draw, prefetch(predict, shots), 2)
+    pictures = prefetch(draw, predicted, 2)
     with TemporaryDirectory() as folder:
         sound = copy_sound(footage, folder) if footage and not fps else None
         rate = fps or (footage.fps if footage else 10)
