@@ -329,14 +329,15 @@ class Compare:
         if self.plot.suffix.lower() not in ('.png', '.jpg', '.jpeg', '.svg', '.pdf'):
             raise DataError(self.plot, 'is no name of a picture', 'let it end in .png, .jpg, .svg or .pdf')
         check_out_files(self.plot)
-        for run in self.runs:
+        runs = [run/'run' if (run/'run').is_dir() else run for run in self.runs]   # as fetched from Kaggle
+        for run in runs:
             lacks = [name for name in ('run.json', 'history.jsonl') if not (run/name).exists()]
             if lacks:
                 raise DataError(run, f'is no run: it has no {lacks[0]}', 'look for a slip in its name')
         from cityseg.runs import compare, show_runs
-        _show(compare(self.runs))
+        _show(compare(runs))
         with atomic_write(self.plot) as part:
-            show_runs(self.runs).savefig(part, dpi=120)
+            show_runs(runs).savefig(part, dpi=120)
         _show(self.plot)
 
 # %% ../nbs/34_verbs.ipynb #a1e7c002
