@@ -8,6 +8,7 @@ here = Path(__file__).parent
 parser = ConfigParser(interpolation=None, delimiters=['='])
 parser.read(here/'settings.ini', encoding='utf-8')
 settings = parser['DEFAULT']
+export = settings['export_requirements'].split()
 fast = settings['fast_requirements'].split()
 kaggle = settings['kaggle_requirements'].split()
 dev = settings['dev_requirements'].split()
@@ -31,6 +32,6 @@ setup(
     package_data={settings['lib_path']: ['*.html']},
     python_requires=f">={settings['min_python']}",
     install_requires=needed,
-    extras_require={'fast': fast, 'kaggle': kaggle, 'dev': dev + fast + kaggle},
+    extras_require={'export': export, 'fast': fast, 'kaggle': kaggle, 'dev': dev + export + fast + kaggle},
     entry_points={'console_scripts': settings['console_scripts'].split()},
 )

@@ -3,11 +3,13 @@
 run NOTEBOOK ...  execute notebooks in place with JPEG figures, then clean them; slow cells only in benchmarks
 readme            write README.md from nbs/index.ipynb
 kernels           write the notebooks of kaggle/ from nbs/kaggle.ipynb
+bootstrap         put links, and the cell that installs cityseg on Kaggle and Colab, into every lesson
 pictures DEMO     renew nbs/images from a finished `cityseg demo` (needs chromium)
 check             are README.md and kaggle/ in sync, outputs small and portable, and is the style kept?
 check FILE ...    the outputs and the style of these notebooks and modules only
 """
 import base64
+import hashlib
 import json
 import os
 import re
@@ -21,6 +23,7 @@ from style import NOTEBOOKS, ROOT, SOURCES, style_faults
 
 PICTURE_BYTES = 500_000    # of a notebook's outputs, together
 NOTEBOOK_BYTES = 700_000   # of a notebook's file, in which pictures take a third more
+REPOSITORY = 'github.com/cityseg/cityseg'
 JPEG_FIGURES = ["--InlineBackend.figure_formats={'jpeg'}", "--InlineBackend.rc={'figure.dpi': 80}"]
 
 
@@ -82,7 +85,8 @@ def readme_text() -> str:
     import nbformat
     from nbconvert import MarkdownExporter
     notebook = nbformat.read(ROOT/'nbs'/'index.ipynb', 4)
-    notebook.cells = [cell for cell in notebook.cells if not cell.source.startswith('#| hide')]
+    left_out = '#| hide', OPEN_IN
+    notebook.cells = [cell for cell in notebook.cells if not cell.source.startswith(left_out)]
     text, _ = MarkdownExporter().from_notebook_node(notebook)
     text = re.sub(r'\]\((?=images/|tests/|\w+\.ipynb)', '](nbs/', text)  # links as seen from the top
     text = re.sub(r'\n{3,}', '\n\n', text).strip()
@@ -116,6 +120,48 @@ def kernel_cells(cells: list[dict], name: str) -> list[dict]:
             cell.update(outputs=[], execution_count=None)
         kept.append(cell)
     return kept
+
+
+OPEN_IN = '<!-- open in -->'  # begins the cell with the links
+LESSONS = [*sorted((ROOT/'nbs').glob('[0-9]*_*.ipynb')), ROOT/'nbs'/'index.ipynb']
+
+
+def bootstrap_cells(path: Path) -> list[dict]:
+    "The two cells below a lesson's title: links that open it elsewhere, and what makes it run there."
+    place = f'{REPOSITORY}/blob/main/nbs/{path.name}'
+    kaggle = f'[Open in Kaggle](https://kaggle.com/kernels/welcome?src=https://{place})'
+    colab = f'[Open in Colab](https://colab.research.google.com/{place.replace(".com", "", 1)})'
+    code = (ROOT/'.ci'/'bootstrap.py').read_text(encoding='utf-8').rstrip('\n')
+    cells = []
+    for kind, source in (('markdown', f'{OPEN_IN}\n{kaggle} · {colab}'), ('code', code)):
+        id = hashlib.sha1(f'{kind} {path.stem}'.encode()).hexdigest()[:8]
+        cell = dict(cell_type=kind, id=id, metadata={}, source=source.splitlines(keepends=True))
+        cells.append(cell | (dict(execution_count=None, outputs=[]) if kind == 'code' else {}))
+    return cells
+
+
+def has_bootstrap(notebook: dict) -> bool:
+    "Do any such cells stand in a notebook?"
+    return any(''.join(cell['source']).startswith(OPEN_IN) for cell in notebook['cells'])
+
+
+def with_bootstrap(path: Path) -> dict:
+    "A lesson with these cells, in the place of those that it had."
+    notebook = json.loads(path.read_text(encoding='utf-8'))
+    cells = notebook['cells']
+    if has_bootstrap(notebook):
+        del cells[1:3]
+    cells[1:1] = bootstrap_cells(path)
+    return notebook
+
+
+def bootstrap_faults() -> Iterator[str]:
+    "Lessons in which these cells are others than they should be, once some lesson has them."
+    lessons = {path: json.loads(path.read_text(encoding='utf-8')) for path in LESSONS}
+    if any(map(has_bootstrap, lessons.values())):
+        for path, notebook in lessons.items():
+            if notebook['cells'][1:3] != bootstrap_cells(path):
+                yield f'{path.name} does not open elsewhere: run `python .ci/house.py bootstrap`'
 
 
 def pictures(demo: Path):
@@ -171,6 +217,7 @@ def sync_faults() -> Iterator[str]:
     for path in NOTEBOOKS:
         if path.parent.name == 'nbs' and path.stem != 'index' and f']({path.name})' not in index:
             yield f'{path.name}: not told of in nbs/index.ipynb'
+    yield from bootstrap_faults()
     sys.path.insert(0, str(ROOT))
     from cityseg.kernels import check_kernel
     for path, text in kernels().items():
@@ -200,6 +247,10 @@ def main(verb: str, paths: list[Path]):
     elif verb == 'kernels':
         for path, text in kernels().items():
             path.write_text(text, encoding='utf-8')
+    elif verb == 'bootstrap':
+        for path in LESSONS:
+            text = json.dumps(with_bootstrap(path), indent=1, sort_keys=True, ensure_ascii=False)
+            path.write_text(text + '\n', encoding='utf-8')
     elif verb == 'pictures' and paths:
         pictures(paths[0])
     elif verb == 'check':

@@ -77,13 +77,16 @@ def label_set_for(
 
 # %% ../nbs/33_arguments.ipynb #516c3642
 def load_predictor(
-    name: str,                 # a run, its best/ folder, or a model on a hub
+    name: str,                 # a run, its best/ folder, an .onnx, or a model on a hub
     label_set: object = None,  # `LabelSet` that it must predict; None: its own
     **options                  # of `Predictor`
 ) -> object:                   # a `Predictor`
     "A model as a `Predictor`. Raises FileNotFoundError for none, ValueError for one of other classes."
-    find_model(name)   # or it is refused, before torch is loaded
+    found = find_model(name)   # or it is refused, before torch is loaded
     from cityseg.inference import Predictor
+    if found and found.suffix == '.onnx':
+        from cityseg.export import load_onnx
+        return Predictor(load_onnx(found, label_set), **options)
     from cityseg.model import load_model
     return Predictor(load_model(name, label_set), **options)
 

@@ -59,7 +59,7 @@ def _in_a_line(text):
     lines = [line for line in text.splitlines() if not re.match(r'Warning:|\s|$|usage:', line)]
     line = ' '.join(lines)
     if len(line) > 300:
-        line = re.match(r'.{,300}(?=\. )|.{,300}(?= )', line)[0]
+        line = re.match(r'.{,300}(?=\. )|.{,300}(?= )|.{300}', line)[0]
     return line.rstrip('.') or 'no word from the server'
 
 def answer_error(

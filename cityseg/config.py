@@ -356,14 +356,16 @@ def differences(
 _WHAT_TO_NAME = 'name a run, its best/ folder, or a model on a hub (owner/name)'
 
 def find_model(
-    source: Path | str  # a run, its best/, a file in one, what `kernel fetch` brought, or a name on a hub
+    source: Path | str  # a run, its best/, a file in one, an .onnx, what `kernel fetch` brought, a hub's
 ) -> Path | None:       # None: it is on a hub
-    "The folder of a trained model. Raises FileNotFoundError, with what to name instead."
+    "The folder of a trained model, or an .onnx. Raises FileNotFoundError, with what to name instead."
     folder = Path(source)
     if not folder.exists():
         if str(source).count('/') == 1 and not folder.parent.is_dir():   # as in owner/model
             return None
         raise FileNotFoundError(f'{source} does not exist; {_WHAT_TO_NAME}')
+    if folder.is_file() and folder.suffix == '.onnx':
+        return folder
     if folder.is_file() and folder.suffix != '.zip':   # last.pt, best/model.safetensors
         folder = folder.parent
     for inner in ('run', 'best'):   # a folder that a Kaggle session kept has its run in run/

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['IMAGENET', 'normalization', 'kept_normalization', 'decoder_options', 'ShapesOnly', 'timm_options', 'create_network',
            'load_encoder', 'fused_attention', 'fuse_attention', 'recompute_blocks', 'warm_start', 'network_cost',
-           'tell_licence', 'build_model', 'forward', 'classifier', 'model_checksum', 'save_model', 'fetch_model',
-           'load_model']
+           'encoder_licence', 'tell_licence', 'build_model', 'forward', 'classifier', 'model_checksum', 'save_model',
+           'fetch_model', 'load_model']
 
 # %% ../nbs/12_model.ipynb #455e48e3
 import copy
@@ -279,14 +279,20 @@ def network_cost(
     return sum(p.numel() for p in model.parameters()), counter.get_total_flops()
 
 # %% ../nbs/12_model.ipynb #b8e3b764
+def encoder_licence(
+    encoder: str  # SMP's name, or timm's with tu-
+) -> str | None:  # None: it is not known here
+    "Under which licence timm's pretrained weights of an encoder come."
+    settings = encoder.startswith('tu-') and timm.get_pretrained_cfg(encoder[3:], allow_unregistered=True)
+    return settings.license if settings else None
+
 def tell_licence(
     run: Run
 ):
     "Say under which licence pretrained weights of timm come, unless it is one that allows anything."
-    if run.encoder_weights == 'none' or run.start != 'none' or not run.encoder.startswith('tu-'):
+    if run.encoder_weights == 'none' or run.start != 'none':
         return
-    settings = timm.get_pretrained_cfg(run.encoder[3:], allow_unregistered=True)
-    licence = settings and settings.license
+    licence = encoder_licence(run.encoder)
     if licence and licence not in ('apache-2.0', 'mit', 'bsd-3-clause'):
         logger.info(f'the weights of {run.encoder[3:]} come under {licence}: read it before you publish what '
                     'you make of them')
@@ -452,6 +458,8 @@ def load_model(
 
     Raises FileNotFoundError for none, ValueError for a damaged one and for other classes."""
     folder = find_model(source) or fetch_model(source)
+    if folder.suffix == '.onnx':
+        raise DataError(folder, 'is an exported model, not its network', 'name the run it was made from')
     config = read_json(folder/'config.json', {'_model_class': str})
     preprocessing = kept_normalization(folder) or dict(zip(('mean', 'std'), IMAGENET))
     own = find_label_set(preprocessing['labels']) if 'labels' in preprocessing else label_set or CITYSCAPES

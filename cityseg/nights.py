@@ -56,19 +56,21 @@ class Chain:
         "Is the training at its end (or no training at all, and made)?"
         return bool(self.kept) and self.kept[-1].get('iteration', 0) >= self.kept[-1].get('total', 0)
 
-# %% ../nbs/32_nights.ipynb #45732432
+# %% ../nbs/32_nights.ipynb #85d731da
 _MOST = 12   # that Kaggle gives a session with GPUs
-_LEAST = .5         # hours with which a session is begun: it has to install, try, and write in the end
+_LEAST = 2   # with which one is begun: a training leaves 1.5 of them for what comes after it
 
 def hours_to_spend(
     hours: float = None,  # wanted; None: 12, all that a session can have
     wait: bool = False    # for the next week's, where too few are left
 ) -> float:
     "The hours of the next session. Raises `RuntimeError` when this week's are used up."
-    wanted = min(hours or _MOST, _MOST)
+    wanted = _MOST if hours is None else min(hours, _MOST)
+    if wanted < _LEAST:
+        raise ValueError(f'{hours:g} hours are too few for a session; give {_LEAST} to {_MOST}')
     while True:
         left, back = gpu_quota()
-        if left >= min(wanted, _LEAST):
+        if left >= _LEAST:
             return min(wanted, left)
         words = f'{left:.1f} GPU hours are left of this week; the next come at {back or "an unknown time"}'
         if not wait:

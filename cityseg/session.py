@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['PACKAGE', 'KEPT', 'find_run', 'pick_up', 'run_progress', 'checksum', 'note_kept', 'damaged_files', 'attempt',
-           'requirements', 'package_name', 'constraints', 'install_missing']
+           'requirements', 'package_name', 'constraints', 'installed_packages', 'missing_requirements',
+           'install_missing']
 
 # %% ../nbs/29_session.ipynb #dd3d351d
 import hashlib
@@ -25,6 +26,13 @@ from .core import atomic_write, logger, printable, read_json, write_json
 PACKAGE = Path(core.__file__).parent   # cityseg/, as nbdev exported it
 
 # %% ../nbs/29_session.ipynb #1b6b9759
+def _walk(folders):
+    "(folder, names of folders in it, of files in it) at all depths, but not among images."
+    for top in folders:
+        for folder, below, files in os.walk(top):
+            below[:] = [name for name in below if not re.match(r'\.|leftImg8bit|gtFine|gtCoarse', name)]
+            yield Path(folder), below, files
+
 def _iterations(folder):
     "How many iterations a run has done. Raises `ValueError` for a folder that is no sound run."
     from cityseg.runs import read_history, read_run   # which import torch and matplotlib
@@ -37,15 +45,13 @@ def find_run(
 ) -> Path | None:         # None where there is no run
     "The run folder that has come furthest; one that can't be read is left out, with a word."
     iterations = {}
-    for top in folders:
-        for folder, below, files in os.walk(top):
-            below[:] = [name for name in below if not re.match(r'\.|leftImg8bit|gtFine|gtCoarse', name)]
-            usable = 'last.pt' in files or ('best' in below and not resume)
-            if 'run.json' in files and usable:
-                try:
-                    iterations[Path(folder)] = _iterations(Path(folder))
-                except (ValueError, OSError) as error:
-                    logger.warning(f'{error}: this run is left out')
+    for folder, below, files in _walk(folders):
+        usable = 'last.pt' in files or ('best' in below and not resume)
+        if 'run.json' in files and usable:
+            try:
+                iterations[folder] = _iterations(folder)
+            except (ValueError, OSError) as error:
+                logger.warning(f'{error}: this run is left out')
     return max(iterations, key=iterations.get, default=None)
 
 # %% ../nbs/29_session.ipynb #6890a8fe
@@ -151,20 +157,33 @@ def constraints(
     return [f'{name}=={installed[name]}' for name in held]
 
 # %% ../nbs/29_session.ipynb #31eab7a2
-def install_missing() -> list[str]:  # the requirements that were installed
-    "Install what this machine lacks, moving nothing. Raises `RuntimeError` when pip can't."
+def installed_packages() -> dict[str, str]:  # {name: version}
+    "What this machine holds."
     installed = {}
     for dist in distributions():
         if dist.name:   # of two with one name, the first on sys.path counts
             installed.setdefault(package_name(dist.name), dist.version)
-    missing = [needed for needed in requirements() if package_name(needed) not in installed]
+    return installed
+
+def missing_requirements() -> list[str]:
+    "What cityseg needs and this machine lacks altogether."
+    installed = installed_packages()
+    return [needed for needed in requirements() if package_name(needed) not in installed]
+
+def install_missing(
+    inputs: list = ()  # of Path: folders in which wheels may lie, for a session with the internet off
+) -> list[str]:        # the requirements that were installed
+    "Install what this machine lacks, moving nothing. Raises `RuntimeError` when pip can't."
+    missing, installed = missing_requirements(), installed_packages()
     if not missing:
         return []
+    has_wheels = [folder for folder, _, files in _walk(inputs) if '.whl' in ' '.join(files)]
     with tempfile.TemporaryDirectory() as folder:
         held = Path(folder)/'constraints.txt'
         held.write_text('\n'.join(constraints(requirements(), installed)))
         pip = '-m pip -q --disable-pip-version-check install --retries=1'.split()
-        command = [sys.executable, *pip, f'--constraint={held}', *missing]
+        places = [f'--find-links={folder}' for folder in has_wheels]
+        command = [sys.executable, *pip, f'--constraint={held}', *places, *missing]
         done = subprocess.run(command, capture_output=True, encoding='utf-8', errors='replace')
     if done.returncode:
         lines = done.stderr.strip().splitlines()

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['VERBS', 'Check', 'Pack', 'Train', 'train_options', 'Predict', 'Evaluate', 'Submit', 'Timelapse', 'Weather', 'Inspect',
-           'Compare', 'Kernel', 'demo', 'Demo', 'parse_verb']
+           'Compare', 'Export', 'Kernel', 'demo', 'Demo', 'parse_verb']
 
 # %% ../nbs/34_verbs.ipynb #b37cf1b8
 import os
@@ -13,6 +13,7 @@ import shlex
 from dataclasses import dataclass, replace
 from inspect import cleandoc
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from textwrap import fill
 from typing import Literal
 import tyro
@@ -20,7 +21,7 @@ from tyro.conf import DisallowNone, FlagCreatePairsOff, OmitArgPrefixes, Positio
 from .arguments import (
     MODEL, ROOT, DataFlags, Places, footage_of, is_data, label_set_for, load_predictor, load_sources,
     named_label_set, positional, short_name, splits_of)
-from .config import RECIPE_HELP, RECIPES, Run, find_start, recipe
+from .config import RECIPE_HELP, RECIPES, Run, find_model, find_start, recipe
 from cityseg.core import (
     DataError, Remark, abbreviate, atomic_write, check_out_files, check_out_folder, check_regular_file,
     printable)
@@ -42,7 +43,7 @@ def _report(faults, praise, short=False):
 @dataclass
 class Check(DataFlags):
     "Is this data complete and sound? Lists every fault, with what to do."
-    root: ROOT  # a folder with leftImg8bit and gtFine in any nesting, or image pairs, or a store
+    root: ROOT  # Cityscapes in any nesting, photos and masks, image pairs, or a store
 
     def __call__(self):
         from cityseg.data import check
@@ -54,7 +55,7 @@ class Pack(DataFlags):
     """Pack frames once, losslessly, so that training reads only what a crop needs.
 
     An interrupted one goes on."""
-    root: ROOT  # a folder with leftImg8bit and gtFine in any nesting, or image pairs
+    root: ROOT  # Cityscapes in any nesting, photos and masks, or image pairs
     out: Path  # the store's folder; every verb takes it in place of the data
     splits: tuple[str, ...] = ()  # what to pack; default: train and val, of what is there
     workers: int | None = None  # threads; default: one per core
@@ -85,7 +86,7 @@ class Train(Places):
 
     With --hours the session plans its end, and Ctrl-C ends it (exit status 130); --resume goes on,
     on another day or number of GPUs."""
-    root: ROOT  # a folder with leftImg8bit and gtFine in any nesting, or image pairs, or a store
+    root: ROOT  # Cityscapes in any nesting, photos and masks, image pairs, or a store
     out: Path  # the run folder: checkpoints, history, pictures
     run: OmitArgPrefixes[Run] = RECIPES['default']
     recipe: str = 'default'  # one of those above
@@ -136,7 +137,7 @@ class Predict(DataFlags):
     """Predict a split: labelId PNGs as the benchmark wants them, on all GPUs.
 
     Frames that were done before are kept. Of pictures or a film of your own: labelIds and overlays."""
-    model: MODEL  # a run, its best/ folder, or an SMP model on a hub
+    model: MODEL  # a run, its best/ folder, an .onnx, or an SMP model on a hub
     root: ROOT  # the data, a store, or a picture, a folder or 'pattern' of pictures, a film
     out: Path  # folder to write to
     split: str = 'test'  # train, val or test
@@ -266,7 +267,7 @@ class Timelapse(DataFlags):
 @dataclass
 class Weather(DataFlags):
     "How well does a model hold in rain, snow, fog and at night? A table and a plot."
-    model: MODEL  # a run, its best/ folder, or an SMP model on a hub
+    model: MODEL  # a run, its best/ folder, an .onnx, or an SMP model on a hub
     root: ROOT  # the data, or a store
     split: str = 'val'  # a split that has ground truth
     out: Path = Path('weather')  # folder for weather.png
@@ -328,15 +329,54 @@ class Compare:
         if self.plot.suffix.lower() not in ('.png', '.jpg', '.jpeg', '.svg', '.pdf'):
             raise DataError(self.plot, 'is no name of a picture', 'let it end in .png, .jpg, .svg or .pdf')
         check_out_files(self.plot)
-        for run in self.runs:
+        runs = [run/'run' if (run/'run').is_dir() else run for run in self.runs]   # as fetched from Kaggle
+        for run in runs:
             lacks = [name for name in ('run.json', 'history.jsonl') if not (run/name).exists()]
             if lacks:
                 raise DataError(run, f'is no run: it has no {lacks[0]}', 'look for a slip in its name')
         from cityseg.runs import compare, show_runs
-        _show(compare(self.runs))
+        _show(compare(runs))
         with atomic_write(self.plot) as part:
-            show_runs(self.runs).savefig(part, dpi=120)
+            show_runs(runs).savefig(part, dpi=120)
         _show(self.plot)
+
+# %% ../nbs/34_verbs.ipynb #a1e7c002
+@dataclass
+class Export(Places):
+    """A trained model as one file that runs without PyTorch, and that is a MODEL, too.
+
+    Images uint8 [B,H,W,3] in; trainIds uint8 [B,H,W] and logits [B,classes,H,W] out. It is compared with
+    the network, on frames of --root or drawn ones, and not kept where it answers otherwise."""
+    model: MODEL  # a run, its best/ folder, or an SMP model on a hub
+    out: positional(Path, 'OUT')  # the file: .onnx, or .pt2 for torch
+    format: Literal['onnx', 'torch'] = 'onnx'  # torch: a program that torch.export.load reads
+    half: bool = False  # float16: half the bytes
+    int8: bool = False  # whole numbers of 8 bits: a quarter of the bytes; its ranges are measured on --root
+    root: Path | None = None  # data to compare on; default: drawn frames
+    split: str = 'val'  # of that data
+    count: int = 8  # frames to compare on, and to measure ranges on, at most
+    size: tuple[int, int] | None = None  # where none can be left open (height, width); default: the frames'
+
+    def __call__(self):
+        check_out_files(self.out)
+        find_model(self.model)
+        if self.int8 and not self.root:
+            raise ValueError('int8 needs frames to measure its ranges on: give --root ROOT')
+        from cityseg.export import check_export, drawn_frames, export_model, model_facts
+        check_export(self.out, self.format, self.half, self.int8)
+        from cityseg.data import frames
+        from cityseg.model import fetch_model, load_model
+        from cityseg.video import spread
+        folder = find_model(self.model) or fetch_model(self.model)
+        model = load_model(folder)
+        with TemporaryDirectory() as scratch:
+            listed = drawn_frames(Path(scratch), model.label_set)
+            if self.root:
+                listed = spread(frames(self.data, self.split, label_set=model.label_set), self.count)
+            seen = spread(frames(self.data, 'train', labels=False), self.count) if self.int8 else []
+            parity = export_model(model, model_facts(model, folder), self.out, listed, self.format, self.half,
+                                  seen, self.size)
+        _show(f'{self.out}:\n{parity}')
 
 # %% ../nbs/34_verbs.ipynb #487d9db7
 @dataclass
@@ -442,7 +482,7 @@ class Demo:
 # %% ../nbs/34_verbs.ipynb #833c40b5
 VERBS = dict(demo=Demo, check=Check, pack=Pack, train=Train, predict=Predict, evaluate=Evaluate,
              submit=Submit, timelapse=Timelapse, weather=Weather, inspect=Inspect, compare=Compare,
-             kernel=Kernel)
+             export=Export, kernel=Kernel)
 
 # %% ../nbs/34_verbs.ipynb #f98752c4
 def parse_verb(
