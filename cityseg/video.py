@@ -305,7 +305,8 @@ def _check_frames(frames, predictions):
     for frame in frames:
         if frame.size != (h, w):
             there = '{}x{}'.format(*frame.size)
-            raise ValueError(f'sizes differ: film {h}x{w}, {frame.name} {there} (height x width)')
+            raise ValueError(f'sizes differ: film {h}x{w}, {frame.name} {there} (height x width); '
+                             'film pictures of one size')
 
 # %% ../nbs/26_video.ipynb #9fbb220b
 _WIDEST = 4096   # pixels; H.264 players show no more
