@@ -55,7 +55,7 @@ class Deployed(nn.Module):
         logits = F.pad(self.model(x), (0, -right, 0, -bottom))   # a slice would hold for some sizes only
         return logits.argmax(1).to(torch.uint8), logits
 
-# %% ../nbs/25_export.ipynb #41754b46
+# %% ../nbs/25_export.ipynb #043d253b
 def model_facts(
     model: nn.Module,  # of `load_model`
     folder: Path       # it was loaded from
@@ -64,9 +64,9 @@ def model_facts(
     out = folder.parent if (folder.parent/'run.json').exists() else folder
     training = {}
     if (out/'run.json').exists():
-        training = read_run(out).to_dict()
-        scores = [row['miou'] for row in validations(out)]
-        training |= dict(best_miou=max(scores)) if scores else {}
+        scores = [row['miou'] for row in validations(out) if row['miou'] == row['miou']]
+        training = dict(read_run(out).to_dict(), best_miou=max(scores, default=None))
+        del training['labels'], training['store']   # the one stands beside it, the other is a place here
     encoder = model.config['encoder_name']
     colors = model.label_set.colors[:len(model.label_set)].tolist()
     licence = (f'weights of {encoder}: {encoder_licence(encoder) or "see where they come from"}; data: the '
