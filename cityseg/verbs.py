@@ -19,12 +19,12 @@ from typing import Literal
 import tyro
 from tyro.conf import DisallowNone, FlagCreatePairsOff, OmitArgPrefixes, Positional, UseAppendAction
 from .arguments import (
-    MODEL, ROOT, DataFlags, Places, footage_of, is_data, label_set_for, load_predictor, load_sources,
-    named_label_set, positional, short_name, splits_of)
+    MODEL, ROOT, DataFlags, Places, footage_of, is_data, label_set_for, label_set_of, load_predictor,
+    load_sources, named_label_set, positional, short_name, splits_of)
 from .config import RECIPE_HELP, RECIPES, Run, find_model, find_start, recipe
-from cityseg.core import (
+from .core import (
     DataError, Remark, abbreviate, atomic_write, check_out_files, check_out_folder, check_regular_file,
-    printable)
+    logger, printable)
 
 # %% ../nbs/35_verbs.ipynb #b93e68a1
 def _show(*results):
@@ -47,7 +47,7 @@ class Check(DataFlags):
 
     def __call__(self):
         from cityseg.data import check
-        return _report(check(self.data, named_label_set(self.labels)), 'complete and sound')
+        return _report(check(self.data, label_set_of(self.root, self.labels)), 'complete and sound')
 
 # %% ../nbs/35_verbs.ipynb #d6317e4c
 @dataclass
@@ -98,8 +98,10 @@ class Train(Places):
         from cityseg.data import remembered_label_set
         from cityseg.labels import spell_label_set
         remembered = remembered_label_set(self.root)
-        is_named = self.run.labels != 'cityscapes' or not remembered
-        return self.run.labels if is_named else spell_label_set(remembered)
+        if self.run.labels != 'cityscapes' or not remembered:
+            return self.run.labels
+        logger.info(f'the classes are those that the data remember: {remembered}')
+        return spell_label_set(remembered)
 
     def __call__(self):
         splits_of(self.data)   # is there any data?
