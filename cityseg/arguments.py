@@ -178,13 +178,17 @@ def short_name(
 
 def load_sources(
     names: list[str | None],  # as `predictions_or_model` takes them, or None
-    labels: str | None        # of --labels
+    labels: str | None,       # of --labels
+    root: Path                # of the data that they are for, or of pictures
 ) -> tuple:                   # a list, and a `LabelSet` or None
-    "Predictions or models, None for None, and the label set of all. Raises ValueError where these are two."
+    "Predictions or models, None for None, and the label set of all and of the data. Raises ValueError."
+    from cityseg.data import remembered_label_set
+    from cityseg.labels import settle_label_set
     label_set, found = named_label_set(labels), []
     for name in names:
         if name:
             label_set = label_set_for(name, labels) or label_set
         found.append(predictions_or_model(name, label_set) if name else None)
         label_set = getattr(found[-1], 'label_set', label_set)
+    settle_label_set(label_set, remembered_label_set(root), root)
     return found, label_set

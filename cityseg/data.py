@@ -19,7 +19,7 @@ from .folders import (
     SPLIT_OF, SPLITS, Plain, entries, find_plain, is_folder, match_globs, meaning_of)
 from .frame import Frame, PairFrame, find_predictions, is_pair
 from .images import INSTANCES, instances_to_label_ids, read_ids, train_ids_suspected
-from .labels import CITYSCAPES, LabelSet, noted_label_set
+from .labels import CITYSCAPES, LabelSet, noted_label_set, settle_label_set
 from .store import Store, is_store, verify
 
 # %% ../nbs/09_data.ipynb #06bf6ca4
@@ -295,7 +295,7 @@ def _list(root, split, mode='fine', labels=True, images=True, label_set=CITYSCAP
 def _list_store(path, split, labels, label_set):
     "The frames of a split of a store, which must be of the label set, where one is wanted."
     store = Store(path)
-    if label_set not in (None, store.label_set):
+    if label_set not in (None, store.label_set) and (labels or not label_set.shares_ids(store.label_set)):
         what = f'was packed with the label set {store.label_set}, not {label_set}'
         raise DataError(path, what, 'pack the data again, into another folder')
     listed = [frame for frame in store.frames if frame.split == split]
@@ -326,7 +326,7 @@ def frames(
     if not isinstance(root, Root) and is_store(root):
         return _list_store(Path(root), split, labels, label_set)
     root = root if isinstance(root, Root) else find_root(root, images)
-    label_set = label_set or noted_label_set(root.path) or CITYSCAPES
+    label_set = settle_label_set(label_set, noted_label_set(root.path), root.path)
     listed, faults = _list(root, split, mode, labels, images, label_set)
     if len(faults) == 1:
         raise DataError(*faults[0])
@@ -479,7 +479,7 @@ def check(
         root = root if isinstance(root, Root) else find_root(root)
     except DataError as error:
         return [error.fault]
-    label_set = label_set or noted_label_set(root.path) or CITYSCAPES
+    label_set = settle_label_set(label_set, noted_label_set(root.path), root.path)
     images, coarse = root.places.get('images', {}), root.places.get('coarse', {})
     sequence = root.places.get('sequence', {})
     jobs = [(split, 'fine') for split in images if split != 'train_extra']

@@ -195,6 +195,9 @@ class Plain:
     def listed(self, split: str, labels: bool, label_set: LabelSet) -> tuple[list, list]:
         "The frames of a split, with labels or without, and their faults."
         has_train_ids = self.has_train_ids and label_set.has_label_ids
+        if has_train_ids:
+            _tell_once(f"{self.folders['masks']}: read as Cityscapes' trainIds; if these masks hold other "
+                       'classes, name them with --labels')
         listed = [replace(frame, label_path=frame.label_path if labels else None, label_set=label_set,
                           has_train_ids=has_train_ids) for frame in self.frames[split]]
         return listed, self.twice[split] + (self.faults[split] if labels else [])

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['LABELS', 'BY_NAME', 'VOID', 'CLASSES', 'CLASS_NAMES', 'N_CLASSES', 'CITYSCAPES', 'ID_TO_TRAIN', 'TRAIN_TO_COLOR',
            'ID_TO_COLOR', 'LABEL_SETS', 'LABELS_FILE', 'UNSURE', 'Label', 'LabelClass', 'LabelSet', 'to_train_ids',
-           'to_label_ids', 'find_label_set', 'spell_label_set', 'note_label_set', 'noted_label_set', 'sure_colors',
-           'decode_colors']
+           'to_label_ids', 'find_label_set', 'spell_label_set', 'note_label_set', 'noted_label_set', 'settle_label_set',
+           'sure_colors', 'decode_colors']
 
 # %% ../nbs/01_labels.ipynb #2b21119b
 import json
@@ -176,6 +176,10 @@ class LabelSet:
     def has_label_ids(self) -> bool:
         "Are its ids the official labelIds, grouped in some way?"
         return self.name in LABEL_SETS
+
+    def shares_ids(self, other: 'LabelSet') -> bool:
+        "Does an id mean the same in both, if perhaps grouped otherwise?"
+        return self == other or self.has_label_ids and other.has_label_ids
 
 # %% ../nbs/01_labels.ipynb #3b2eee13
 def _row(label, ignored):
@@ -380,6 +384,17 @@ def noted_label_set(
     "The label set that a folder remembers; None where it says nothing. Raises DataError."
     path = Path(folder)/LABELS_FILE
     return find_label_set(path) if path.is_file() else None
+
+def settle_label_set(
+    wanted: LabelSet | None,      # by a person, or predicted by a model
+    remembered: LabelSet | None,  # by the data
+    place: Path                   # where they lie
+) -> LabelSet:
+    "The label set to read data as. Raises DataError where their ids mean something else than is wanted."
+    if wanted and remembered and not wanted.shares_ids(remembered):
+        what = f'has the label set {remembered}, not {wanted}'
+        raise DataError(place, what, 'give a model or labels of that one')
+    return wanted or remembered or CITYSCAPES
 
 # %% ../nbs/01_labels.ipynb #9f8fd04d
 _RGB_TO_YCC = np.float32([[.299, .587, .114],           # Y

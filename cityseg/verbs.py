@@ -154,11 +154,13 @@ class Predict(DataFlags):
     def __call__(self):
         check_out_folder(self.out)
         is_split = self.images or is_data(self.root)
-        from cityseg.data import frames
+        from cityseg.data import frames, remembered_label_set
+        from cityseg.labels import settle_label_set
         listed = frames(self.data, self.split, labels=False) if is_split else []
         predict = load_predictor(self.model, named_label_set(self.labels), amp=self.amp, window=self.window,
                              scales=self.scales, flip=self.flip, stride=self.stride, batch=self.batch,
                              confidence=self.confidence)
+        settle_label_set(predict.label_set, remembered_label_set(self.root), self.root)
         if not is_split:
             from cityseg.footage import predict_pictures
             count = predict_pictures(predict, self.root, self.out)
@@ -256,7 +258,7 @@ class Timelapse(DataFlags):
         check_regular_file(self.out)
         check_out_files(self.out.with_suffix('.mp4'), self.out.with_suffix('.gif'))
         shown = footage_of(self.data, self.split, self.city, self.sequence)
-        (predictions,), label_set = load_sources([self.source], self.labels)
+        (predictions,), label_set = load_sources([self.source], self.labels, self.root)
         name = short_name(self.source) if callable(predictions) else ''
         from cityseg.video import timelapse
         film = timelapse(shown, predictions, self.out, model=name, fps=self.fps, height=self.height,
@@ -311,7 +313,7 @@ class Inspect(DataFlags):
             raise DataError(self.notes, 'does not exist', 'name a file of notes, or leave it out')
         from cityseg.data import frames
         splits_of(self.data)   # is there any data?
-        (predictions, other), label_set = load_sources([self.predictions, self.other], self.labels)
+        (predictions, other), label_set = load_sources([self.predictions, self.other], self.labels, self.root)
         listed = frames(self.data, self.split, labels=self.split != 'test', label_set=label_set)
         size = self.height, 2*self.height
         from cityseg.inspector import inspect_html
