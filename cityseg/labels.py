@@ -328,9 +328,9 @@ def _label_set(table, source):
         raise DataError(source, f'is named as a known label set, {table["name"]}', 'give it another name')
     named = {id for row in rows for id in row.ids}
     if not is_closed:
-        rows.append(LabelClass('unnamed', tuple(set(range(256)) - named), (), ignored=True))
+        rows.append(LabelClass('(others)', tuple(set(range(256)) - named), (), ignored=True))
     elif 255 not in named:
-        rows.append(LabelClass('void', (255,), (), ignored=True))
+        rows.append(LabelClass('(void)', (255,), (), ignored=True))
     return LabelSet(table['name'].strip(), tuple(rows))
 
 # %% ../nbs/01_labels.ipynb #e92772e2
