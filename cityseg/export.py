@@ -253,6 +253,7 @@ class Parity:
                      f'({self.frames})')
         return '\n'.join(lines)
 
+# %% ../nbs/25_export.ipynb #c992528c
 def compare_answers(
     deployed: Deployed,
     answer: Callable,       # of the exported file: images uint8 [B,H,W,3] -> trainIds, logits
@@ -326,6 +327,7 @@ class OnnxModel(nn.Module):
             raise RuntimeError(' '.join(str(error).split())[:200]) from error
         return torch.from_numpy(np.concatenate(logits)).to(x.device)
 
+# %% ../nbs/25_export.ipynb #9959969a
 def load_onnx(
     path: Path,                 # .onnx, of `export_model`
     label_set: LabelSet = None  # that it must predict; None: its own
@@ -355,6 +357,7 @@ def check_export(
     if form == 'onnx':
         need('onnx', 'onnxruntime', 'onnxscript')
 
+# %% ../nbs/25_export.ipynb #24b4ac42
 def export_model(
     model: nn.Module,               # of `load_model`
     facts: dict[str, str],          # of `model_facts`

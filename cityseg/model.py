@@ -450,6 +450,7 @@ def _load_weights(folder, config, label_set):
     except safetensors.SafetensorError as error:
         raise DataError(path, f'is cut off or damaged ({error})', 'copy it again') from error
 
+# %% ../nbs/12_model.ipynb #aae9a85e
 def load_model(
     source: Path | str,         # as `find_model` takes it
     label_set: LabelSet = None  # its classes, if it does not say; default: Cityscapes' 19
