@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['ROOT', 'MODEL', 'positional', 'Places', 'DataFlags', 'named_label_set', 'label_set_of', 'label_set_for',
-           'load_predictor', 'splits_of', 'is_data', 'footage_of', 'predictions_or_model', 'short_name', 'load_sources']
+           'load_predictor', 'splits_of', 'is_data', 'footage_of', 'predictions_or_model', 'short_name', 'load_sources',
+           'show', 'report']
 
 # %% ../nbs/34_arguments.ipynb #fd3dab55
 import re
@@ -14,7 +15,7 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 from .config import find_model
-from .core import DataError, did_you_mean
+from .core import DataError, Remark, abbreviate, did_you_mean, printable
 
 # %% ../nbs/34_arguments.ipynb #aca80c12
 def positional(
@@ -192,3 +193,23 @@ def load_sources(
         label_set = getattr(found[-1], 'label_set', label_set)
     settle_label_set(label_set, remembered_label_set(root), root)
     return found, label_set
+
+# %% ../nbs/34_arguments.ipynb #d6902f2c
+def show(
+    *results: object
+):
+    "Print results of a verb."
+    print(printable(' '.join(map(str, results))))
+
+# %% ../nbs/34_arguments.ipynb #b72feffb
+def report(
+    faults: list,         # of a check: `Fault`s, and `Remark`s, which are none
+    praise: str,          # where there is no fault
+    short: bool = False   # many of one kind as one
+) -> int:                 # exit status
+    "Print faults, or praise."
+    for fault in abbreviate(faults) if short else faults:
+        show(fault)
+    count = sum(not isinstance(fault, Remark) for fault in faults)
+    print(f'{count} fault{"s" if count > 1 else ""}' if count else praise)
+    return 1 if count else 0

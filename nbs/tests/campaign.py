@@ -301,7 +301,7 @@ ODD_VALUES = ['-1', '0', '1e99', 'nan', '-inf', 'x', '', 'None', '9'*30, '1 2 3'
 def odd_values(stage: Stage, rng: random.Random, n: int) -> Iterator[Case]:
     "Cases of flags whose value is of another type, out of range, or nothing at all."
     from cityseg.config import Run
-    from cityseg.verbs import VERBS
+    from cityseg.demo import VERBS
     for _ in range(n):
         where = stage.copy()
         words, results = rng.choice([row for rows in readers(where).values() for row in rows])

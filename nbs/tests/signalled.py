@@ -20,7 +20,7 @@ class SendingFinder(MetaPathFinder):
     "Sends the signal when the verbs are looked for."
 
     def find_spec(self, name, path=None, target=None):
-        if name == 'cityseg.verbs':
+        if name == 'cityseg.demo':
             send()
 
 
