@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SHARES', 'WIDTHS', 'RIGHT', 'WRONG', 'rims', 'rim_width', 'band', 'count_rims', 'count_band', 'counts_iou',
-           'edge_map', 'BoundaryScores', 'evaluate_boundaries']
+           'edge_map', 'check_widths', 'BoundaryScores', 'evaluate_boundaries']
 
 # %% ../nbs/14b_boundaries.ipynb #7716a8e8
 import os
@@ -107,6 +107,13 @@ def edge_map(
     return np.where((band(label, n) & shown)[..., None], verdict, image//3)
 
 # %% ../nbs/14b_boundaries.ipynb #d1b205c2
+def check_widths(
+    widths: Sequence[int]  # of bands, pixels
+):
+    "Raises ValueError for bands that are none."
+    if bad := [n for n in widths if not 1 <= n <= 1000]:
+        raise ValueError(f'a band of {bad[0]} pixels: it may have 1 to 1000')
+
 @dataclass(eq=False)
 class BoundaryScores:
     "How well classes are predicted at their borders; print it for a table."
@@ -115,8 +122,7 @@ class BoundaryScores:
     counts: np.ndarray = None       # int64 [rims at each of `SHARES`, then bands; 3; n]; None: zeros
 
     def __post_init__(self):
-        if bad := [n for n in self.widths if not 1 <= n <= 1000]:
-            raise ValueError(f'a band of {bad[0]} pixels: it may have 1 to 1000')
+        check_widths(self.widths)
         if self.counts is None:
             self.counts = np.zeros((len(self.titles), 3, len(self.label_set)), np.int64)
 
@@ -147,9 +153,9 @@ class BoundaryScores:
         "Title -> mean IoU of the classes."
         return {title: mean_iou(scores.values()) for title, scores in self.iou.items()}
 
-    def to_json(self) -> dict:
-        "Plain values: title -> mean, and IoU by class."
-        return {title: dict(mean=self.miou[title], iou=scores) for title, scores in self.iou.items()}
+    def to_json(self) -> list[dict]:
+        "Plain values: of each score its title, mean, and IoU by class."
+        return [dict(title=title, mean=mean, iou=self.iou[title]) for title, mean in self.miou.items()]
 
     def __str__(self):
         lines = [f'{"IoU at borders":<20}' + ''.join(f'{title:>15}' for title in self.titles)]
