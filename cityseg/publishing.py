@@ -7,7 +7,7 @@ __all__ = ['Target', 'parse_target', 'TrainingData', 'training_data', 'portable_
            'scores_section', 'training_section', 'loading_section', 'card_text', 'write_kaggle_metadata',
            'make_publication', 'check_login', 'push_to_hub', 'publish']
 
-# %% ../nbs/33b_publishing.ipynb #04b2bd8a
+# %% ../nbs/33b_publishing.ipynb #2f8ed5da
 import json
 import re
 from dataclasses import replace
@@ -20,7 +20,6 @@ from .client import MODEL_METADATA, VARIATION_METADATA, kaggle_user, push_model
 from .config import Run, differences, find_model
 from .core import DataError, atomic_write, duration, logger, printable, read_json, write_json
 from .export import drawn_frames, export_model, model_facts
-from .frame import Frame
 from .inference import Predictor
 from .labels import CITYSCAPES, LabelSet, spell_label_set
 from .model import encoder_licence, fetch_model, load_model, save_model
@@ -49,17 +48,19 @@ def parse_target(
         raise ValueError(f'{id!r} is no name for a model there: use {rule}, as in ada/cityseg-fpn')
     return Target(hub, id)
 
-# %% ../nbs/33b_publishing.ipynb #1e0d122f
+# %% ../nbs/33b_publishing.ipynb #eeefcbe6
 _TRAIN_CITIES = ('aachen bochum bremen cologne darmstadt dusseldorf erfurt hamburg hanover jena krefeld '
                  'monchengladbach strasbourg stuttgart tubingen ulm weimar zurich').split()
 _LICENCE = 'https://www.cityscapes-dataset.com/license/'
-_CITYSCAPES_TERMS = f'''Trained on [Cityscapes](https://www.cityscapes-dataset.com). **No commercial use**: its
-[licence]({_LICENCE}) makes it available "for non-commercial purposes such as academic research, teaching, scientific
-publications, or personal experimentation", permits "to distribute derivative works in as far as they are abstract
-representations of this dataset (such as models trained on it [...])", and demands "that you may not use the dataset or any
-derivative work for commercial purposes as, for example, licensing or selling the data, or using the data with a purpose to
-procure a commercial gain". Who uses this model refers to Cityscapes: Cordts et al., *The Cityscapes Dataset for
-Semantic Urban Scene Understanding*, CVPR 2016. No frame of it is shown or contained here.'''
+_CITYSCAPES_TERMS = f'''Trained on [Cityscapes](https://www.cityscapes-dataset.com). **No commercial use**:
+its [licence]({_LICENCE}) makes it available "for non-commercial purposes such as academic research,
+teaching, scientific publications, or personal experimentation", permits "to distribute derivative works in
+as far as they are abstract representations of this dataset (such as models trained on it [...])", and
+demands "that you may not use the dataset or any derivative work for commercial purposes as, for example,
+licensing or selling the data, or using the data with a purpose to procure a commercial gain". Who uses this
+model refers to Cityscapes: Cordts et al., *The Cityscapes Dataset for Semantic Urban Scene Understanding*,
+CVPR 2016. No frame of it is shown or contained here.'''
+_DRAWN_TERMS = 'Trained on drawn streets, which are free for any use; it knows no real ones.'
 
 class TrainingData(NamedTuple):
     "What is known of the frames that a model was trained on."
@@ -76,12 +77,12 @@ def training_data(
     first = re.search(r'from (\w+?)_\d{6}_\d{6}\w* on', note)
     city, note = first[1] if first else '', note.partition(', from ')[0]
     if city in CITIES['train']:
-        return TrainingData('drawn', 'Trained on drawn streets, which are free for any use; it knows no real ones.', note)
+        return TrainingData('drawn', _DRAWN_TERMS, note)
     if city in _TRAIN_CITIES:
         return TrainingData('cityscapes', _CITYSCAPES_TERMS, note)
-    terms = ('What it was trained on is not noted here' if not note else 'It was trained on other data than the '
-             'official Cityscapes frames') + ('; their terms hold for this model, too. Where they are '
-             f'[Cityscapes]({_LICENCE}) in another form, that is: no commercial use.')
+    known = 'It was trained on other data than the official Cityscapes frames'
+    terms = (f'{known if note else "What it was trained on is not noted here"}; the terms of its data hold for '
+             f'this model, too. Where they are [Cityscapes]({_LICENCE}) in another form: no commercial use.')
     return TrainingData('other', terms, note)
 
 # %% ../nbs/33b_publishing.ipynb #035ae048
@@ -99,7 +100,7 @@ def portable_run(
     return replace(run, store='auto', labels=spell_label_set(label_set),
                    iterations=iterations or run.iterations, **names)
 
-# %% ../nbs/33b_publishing.ipynb #886c3faa
+# %% ../nbs/33b_publishing.ipynb #c4773025
 class Publication(NamedTuple):
     "All that a card tells of."
     target: Target
@@ -127,7 +128,8 @@ def front_matter(
     tags = ['cityseg', 'semantic-segmentation', 'pytorch', type(card.model).__name__.lower()]
     tags += ['onnx'] if 'model.onnx' in card.files else []
     tags += ['cityscapes'] if card.data.kind == 'cityscapes' else []
-    matter = dict(licence, library_name='segmentation-models-pytorch', pipeline_tag='image-segmentation', tags=tags)
+    matter = dict(licence, library_name='segmentation-models-pytorch', tags=tags)
+    matter['pipeline_tag'] = 'image-segmentation'
     if card.is_official:
         score = dict(type='mean_iou', name='mean IoU', value=round(card.best['miou'], 4))
         task = dict(type='image-segmentation', name='Semantic segmentation')
@@ -136,7 +138,7 @@ def front_matter(
             dict(task=task, dataset=dataset, metrics=[score])])]
     return matter
 
-# %% ../nbs/33b_publishing.ipynb #920b53a9
+# %% ../nbs/33b_publishing.ipynb #7464d8f9
 def scores_section(
     card: Publication
 ) -> str:
@@ -167,13 +169,27 @@ def training_section(
         return ''
     run, rows = read_run(folder), validations(folder)
     seconds = rows[-1].get('seconds', 0) if rows else 0
-    changed = {name: here for name, (_, here) in differences(run).items() if name not in ('labels', 'store')}
-    lines = ['## Training', '', f'{duration(seconds)}, seed {run.seed}. Where its settings differ from the defaults '
-             'of [cityseg](https://github.com/cityseg/cityseg):', '', '| field | value |', '|---|---|']
-    lines += [f'| {name} | `{value}` |' for name, value in changed.items()]
-    versions = ', '.join(f'{name} {value}' for name, value in machine.items())
+    lines = ['## Training', '', f'It took {duration(seconds)}, with seed {run.seed}. Where its settings differ '
+             'from the defaults of cityseg:', '', '| field | value |', '|---|---|']
+    for name, (_, here) in differences(run).items():
+        if name not in ('labels', 'store'):
+            lines.append(f'| {name} | `{here}` |')
+    told = (*machine_facts(), 'GPU')
+    versions = ', '.join(f'{name} {value}' for name, value in machine.items() if name in told)
     lines += ['', f'Versions: {versions}.', '', '![loss, mean IoU and IoU by class over the training](curves.jpg)']
     return '\n'.join(lines)
+
+def _onnx_lines(card):
+    "How to run the ONNX file."
+    hub, id = card.target
+    run = "session.run(None, {'images': photos})   # uint8 RGB [B,H,W,3]"
+    if hub == 'kaggle':
+        path = f"'/kaggle/input/{id.partition('/')[2]}/pytorch/default/1/model.onnx'"
+        return ['import onnxruntime', f'session = onnxruntime.InferenceSession({path})',
+                f'train_ids, logits = {run}']
+    return ['import huggingface_hub, onnxruntime',
+            f"session = onnxruntime.InferenceSession(huggingface_hub.hf_hub_download('{id}', 'model.onnx'))",
+            f'train_ids, logits = {run}']
 
 def loading_section(
     card: Publication
@@ -181,22 +197,19 @@ def loading_section(
     "How to load it, in three lines each."
     hub, id = card.target
     place = id if hub == 'hf' else f'/kaggle/input/{id.partition("/")[2]}/pytorch/default/1'
+    mean, std = ([round(v, 3) for v in values] for values in (card.model.mean, card.model.std))
     parts = ['## How to load it', '', '```sh', "pip install 'git+https://github.com/cityseg/cityseg'",
              f'cityseg predict {place} PHOTOS --out seen   # masks and overlays', '```', '', '```python',
-             'import segmentation_models_pytorch as smp',
-             f"model = smp.from_pretrained('{place}').eval()",
-             'logits = model(x)   # float [B,3,H,W], sides multiples of 32: '
-             f'RGB in 0..1 - {[round(v, 3) for v in card.model.mean]}, / {[round(v, 3) for v in card.model.std]}',
-             '```']
+             'import segmentation_models_pytorch as smp', f"model = smp.from_pretrained('{place}').eval()",
+             'logits = model(x)   # float [B,3,H,W], sides multiples of 32: (RGB in 0..1 - mean)/std', '```',
+             '', f'where mean is {mean} and std {std}.']
     if 'model.onnx' in card.files:
-        path = 'model.onnx' if hub == 'hf' else f'{place}/model.onnx'
-        parts += ['', '```python', 'import onnxruntime', f"session = onnxruntime.InferenceSession('{path}')",
-                  "train_ids, logits = session.run(None, {'images': photos})   # uint8 RGB [B,H,W,3]", '```']
+        parts += ['', 'Without PyTorch:', '', '```python', *_onnx_lines(card), '```']
     if hub == 'kaggle':
         parts += ['', f'In a kernel: `cityseg kernel push submission --model {id}/pyTorch/default`.']
     return '\n'.join(parts)
 
-# %% ../nbs/33b_publishing.ipynb #a2581a6d
+# %% ../nbs/33b_publishing.ipynb #a64d52d1
 def card_text(
     card: Publication,
     folder: Path,     # the publication's
@@ -206,7 +219,7 @@ def card_text(
     encoder = card.model.config['encoder_name']
     count = sum(p.numel() for p in card.model.parameters())/1e6
     licence = encoder_licence(encoder)
-    weights = f' The weights that its encoder began with come under {licence}.' if licence else ''
+    weights = f" timm's weights of {encoder}, if it began with them, come under {licence}." if licence else ''
     about = (f'{type(card.model).__name__} with {encoder}, {count:.1f} million parameters, made with '
              '[segmentation-models-pytorch](https://github.com/qubvel-org/segmentation_models.pytorch) and '
              '[cityseg](https://github.com/cityseg/cityseg): it gives each pixel of a street scene one of '
@@ -238,7 +251,7 @@ def _write_onnx(folder, model, listed):
     except (ValueError, RuntimeError) as error:
         logger.warning(f'goes without an .onnx: {error}')
 
-# %% ../nbs/33b_publishing.ipynb #0eb3df31
+# %% ../nbs/33b_publishing.ipynb #f7c3e313
 def write_kaggle_metadata(
     folder: Path,
     card: Publication,
@@ -250,15 +263,16 @@ def write_kaggle_metadata(
     licence = 'MIT'
     if card.data.kind != 'drawn':   # of those that Kaggle offers, the one that forbids as much
         licence = 'Attribution-NonCommercial 4.0 International (CC BY-NC 4.0)'
-        text += '\nOf the licences that Kaggle offers, the chosen one comes nearest to the terms above, which hold.\n'
+        text += '\nOf the licences that Kaggle offers, the chosen one is the nearest to the terms above.\n'
     title = slug[:50] if len(slug) >= 5 else f'{slug} model'
     write_json(folder/MODEL_METADATA, dict(
         ownerSlug=owner, slug=slug, title=title, subtitle='Semantic segmentation of street scenes',
         isPrivate=True, description=text, publishTime='', provenanceSources=''))
     write_json(folder/VARIATION_METADATA, dict(
-        ownerSlug=owner, modelSlug=slug, instanceSlug='default', framework='pyTorch', overview=text.split('\n\n')[1],
-        usage=loading_section(card), licenseName=licence, fineTunable=True, trainingData=[],
-        modelInstanceType='Unspecified', baseModelInstance='', externalBaseModelUrl=''))
+        ownerSlug=owner, modelSlug=slug, instanceSlug='default', framework='pyTorch',
+        overview=text.split('\n\n')[1], usage=loading_section(card), licenseName=licence,
+        fineTunable=True, trainingData=[], modelInstanceType='Unspecified',
+        baseModelInstance='', externalBaseModelUrl=''))
 
 def make_publication(
     source: str | Path,  # as `find_model` takes it
@@ -301,7 +315,7 @@ def _write_card(folder, card, out):
         with atomic_write(folder/'LICENSE.md') as path:
             path.write_text(card.data.terms + '\n', 'utf-8')
 
-# %% ../nbs/33b_publishing.ipynb #c06feb4a
+# %% ../nbs/33b_publishing.ipynb #0f20ff35
 def check_login(
     target: Target
 ):
@@ -309,7 +323,8 @@ def check_login(
     if target.hub == 'kaggle':
         kaggle_user()
     elif not huggingface_hub.get_token():
-        raise PermissionError('not logged in to Hugging Face; run `hf auth login` (where nobody can, set HF_TOKEN)')
+        raise PermissionError('not logged in to Hugging Face; run `hf auth login` '
+                              '(where nobody can, set HF_TOKEN)')
 
 def push_to_hub(
     folder: Path,  # of `make_publication`
@@ -326,8 +341,8 @@ def push_to_hub(
     except Exception as error:   # of the hub, of the network, each library with its own
         status = getattr(getattr(error, 'response', None), 'status_code', None)
         if status in (401, 403):
-            raise PermissionError(f'Hugging Face does not let you write to {id}: name your own account, or log in '
-                                  'with a token that may write (`hf auth login`)') from error
+            raise PermissionError(f'Hugging Face does not let you write to {id}: name your own account, or '
+                                  'log in with a token that may write (`hf auth login`)') from error
         reason = printable(' '.join(str(error).split())[:200])
         remedy = 'look at the network, and do it again'
         raise RuntimeError(f'{id} was not published ({type(error).__name__}: {reason}); {remedy}') from error
