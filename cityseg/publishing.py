@@ -48,7 +48,7 @@ def parse_target(
         raise ValueError(f'{id!r} is no name for a model there: use {rule}, as in ada/cityseg-fpn')
     return Target(hub, id)
 
-# %% ../nbs/33b_publishing.ipynb #eeefcbe6
+# %% ../nbs/33b_publishing.ipynb #2dfa9eff
 _TRAIN_CITIES = ('aachen bochum bremen cologne darmstadt dusseldorf erfurt hamburg hanover jena krefeld '
                  'monchengladbach strasbourg stuttgart tubingen ulm weimar zurich').split()
 _LICENCE = 'https://www.cityscapes-dataset.com/license/'
@@ -81,8 +81,8 @@ def training_data(
     if city in _TRAIN_CITIES:
         return TrainingData('cityscapes', _CITYSCAPES_TERMS, note)
     known = 'It was trained on other data than the official Cityscapes frames'
-    terms = (f'{known if note else "What it was trained on is not noted here"}; the terms of its data hold for '
-             f'this model, too. Where they are [Cityscapes]({_LICENCE}) in another form: no commercial use.')
+    known = known if note else 'What it was trained on is not noted here'
+    terms = (f'{known}; the terms of its data hold for this model, too. If it is [Cityscapes]({_LICENCE}) in another form: no commercial use.')
     return TrainingData('other', terms, note)
 
 # %% ../nbs/33b_publishing.ipynb #035ae048
@@ -138,7 +138,7 @@ def front_matter(
             dict(task=task, dataset=dataset, metrics=[score])])]
     return matter
 
-# %% ../nbs/33b_publishing.ipynb #7464d8f9
+# %% ../nbs/33b_publishing.ipynb #3e805178
 def scores_section(
     card: Publication
 ) -> str:
@@ -151,7 +151,8 @@ def scores_section(
     said = 'It was not validated.'
     if card.best:
         said = f'**mean IoU {card.best["miou"]:.4f}** at iteration {card.best["iteration"]:,} ({kind}).'
-    lines = ['## Classes and scores', '', said, '', '| trainId | class | colour | IoU |', '|---:|---|---|---:|']
+    lines = ['## Classes and scores', '', said, '']
+    lines += ['| trainId | class | colour | IoU |', '|---:|---|---|---:|']
     colors = card.model.label_set.colors
     for number, name in enumerate(card.model.label_set.names):
         color = '#{:02x}{:02x}{:02x}'.format(*map(int, colors[number]))
@@ -169,8 +170,8 @@ def training_section(
         return ''
     run, rows = read_run(folder), validations(folder)
     seconds = rows[-1].get('seconds', 0) if rows else 0
-    lines = ['## Training', '', f'It took {duration(seconds)}, with seed {run.seed}. Where its settings differ '
-             'from the defaults of cityseg:', '', '| field | value |', '|---|---|']
+    lines = ['## Training', '', f'It took {duration(seconds)}, with seed {run.seed}. Where its settings '
+             'differ from the defaults of cityseg:', '', '| field | value |', '|---|---|']
     for name, (_, here) in differences(run).items():
         if name not in ('labels', 'store'):
             lines.append(f'| {name} | `{here}` |')
@@ -187,8 +188,8 @@ def _onnx_lines(card):
         path = f"'/kaggle/input/{id.partition('/')[2]}/pytorch/default/1/model.onnx'"
         return ['import onnxruntime', f'session = onnxruntime.InferenceSession({path})',
                 f'train_ids, logits = {run}']
-    return ['import huggingface_hub, onnxruntime',
-            f"session = onnxruntime.InferenceSession(huggingface_hub.hf_hub_download('{id}', 'model.onnx'))",
+    path = f"huggingface_hub.hf_hub_download('{id}', 'model.onnx')"
+    return ['import huggingface_hub, onnxruntime', f'session = onnxruntime.InferenceSession({path})',
             f'train_ids, logits = {run}']
 
 def loading_section(
@@ -197,7 +198,8 @@ def loading_section(
     "How to load it, in three lines each."
     hub, id = card.target
     place = id if hub == 'hf' else f'/kaggle/input/{id.partition("/")[2]}/pytorch/default/1'
-    mean, std = ([round(v, 3) for v in values] for values in (card.model.mean, card.model.std))
+    mean = [round(value, 3) for value in card.model.mean]
+    std = [round(value, 3) for value in card.model.std]
     parts = ['## How to load it', '', '```sh', "pip install 'git+https://github.com/cityseg/cityseg'",
              f'cityseg predict {place} PHOTOS --out seen   # masks and overlays', '```', '', '```python',
              'import segmentation_models_pytorch as smp', f"model = smp.from_pretrained('{place}').eval()",
