@@ -39,6 +39,7 @@ class FrameResult(NamedTuple):
     other_iou: np.ndarray = _UNKNOWN      # the same of the second run
     share: np.ndarray = np.zeros(VOID)    # of all pixels, float64 [n], 0..1
     mean_confidence: float = np.nan       # 0..1
+    confusion: np.ndarray | None = None   # pixels by true (row) and predicted class, int64 [n,n]
     problem: str = ''                     # what is wrong with this frame, in words
 
     @property
@@ -253,11 +254,12 @@ def _check_prediction(train_ids, image, n, what, problems):
     if void > .2:
         problems.append(f'{void:.0%} of the {what} is of no class that is evaluated')
 
-def _iou(train_ids, label, n):
-    "IoU of each of n classes in one frame, float64 [n]."
+def _count(train_ids, label, n):
+    "IoU of each of n classes in one frame, float64 [n], and its confusion, int64 [n,n] or None."
     if train_ids is None or label is None:
-        return np.full(n, np.nan)
-    return Confusion(n, strict=False).update(train_ids, label).iou
+        return np.full(n, np.nan), None
+    counted = Confusion(n, strict=False).update(train_ids, label)
+    return counted.iou, counted.matrix
 
 # %% ../nbs/28_frame_result.ipynb #68c3a13e
 def read_result(
@@ -285,9 +287,11 @@ def read_result(
         found = second(frame, image) if second else (None, None)
         _check_prediction(found[0], image, n, second_name, problems)
         other = found[0]
+    iou, confusion = _count(prediction, label, n)
+    other_iou, _ = _count(other, label, n)
     result = FrameResult(
-        frame, image, label, prediction, confidence, other, iou=_iou(prediction, label, n),
-        other_iou=_iou(other, label, n), problem='; '.join(problems))
+        frame, image, label, prediction, confidence, other, iou, other_iou,
+        confusion=confusion, problem='; '.join(problems))
     if confidence is not None:
         result = result._replace(mean_confidence=confidence.mean()/255)
     counted = result.train_ids if label is None else label
@@ -297,14 +301,17 @@ def read_result(
     return result
 
 # %% ../nbs/28_frame_result.ipynb #3b1ccc47
-SORTS = ('name', 'worst mIoU', 'worst IoU of', 'largest share of', 'loss to second run')
+SORTS = ('name', 'worst mIoU', 'worst IoU of', 'largest share of', 'confusion of', 'loss to second run')
 
 def sort_number(
     result: FrameResult,
-    by: str,           # one of `SORTS`
-    train_id: int = 0  # the class, for those that end in 'of'
+    by: str,            # one of `SORTS`
+    train_id: int = 0,  # the class, for those that end in 'of'
+    predicted: int = 0  # for a confusion: the class that pixels of the other are taken for
 ) -> float:
     "The number that a frame is sorted by, and that a list shows beside it: mean IoU for the name."
+    if by == 'confusion of':
+        return np.nan if result.confusion is None else result.confusion[train_id, predicted]
     if by == 'worst IoU of':
         return result.iou[train_id]
     if by == 'largest share of':
@@ -313,15 +320,16 @@ def sort_number(
 
 def sort_results(
     results: list[FrameResult],
-    by: str = 'name',  # one of `SORTS`
-    train_id: int = 0  # the class, for those that end in 'of'
+    by: str = 'name',   # one of `SORTS`
+    train_id: int = 0,  # the class, for those that end in 'of'
+    predicted: int = 0  # for a confusion: the class that pixels of the other are taken for
 ) -> list[FrameResult]:
     "Results in the order to look at them."
     results = sorted(results, key=lambda result: result.frame.name)
     if by == 'name':
         return results
-    sign = -1 if by == 'largest share of' else 1
-    numbers = [sign*sort_number(result, by, train_id) for result in results]
+    sign = -1 if by in ('largest share of', 'confusion of') else 1
+    numbers = [sign*sort_number(result, by, train_id, predicted) for result in results]
     return [results[i] for i in np.argsort(numbers, kind='stable')]
 
 # %% ../nbs/28_frame_result.ipynb #fb2b4392
