@@ -48,7 +48,7 @@ def parse_target(
         raise ValueError(f'{id!r} is no name for a model there: use {rule}, as in ada/cityseg-fpn')
     return Target(hub, id)
 
-# %% ../nbs/33b_publishing.ipynb #2dfa9eff
+# %% ../nbs/33b_publishing.ipynb #c5b45067
 _TRAIN_CITIES = ('aachen bochum bremen cologne darmstadt dusseldorf erfurt hamburg hanover jena krefeld '
                  'monchengladbach strasbourg stuttgart tubingen ulm weimar zurich').split()
 _LICENCE = 'https://www.cityscapes-dataset.com/license/'
@@ -82,7 +82,8 @@ def training_data(
         return TrainingData('cityscapes', _CITYSCAPES_TERMS, note)
     known = 'It was trained on other data than the official Cityscapes frames'
     known = known if note else 'What it was trained on is not noted here'
-    terms = (f'{known}; the terms of its data hold for this model, too. If it is [Cityscapes]({_LICENCE}) in another form: no commercial use.')
+    terms = (f'{known}; the terms of its data hold for this model, too. '
+             f'If it is [Cityscapes]({_LICENCE}) in another form: no commercial use.')
     return TrainingData('other', terms, note)
 
 # %% ../nbs/33b_publishing.ipynb #035ae048
@@ -138,7 +139,7 @@ def front_matter(
             dict(task=task, dataset=dataset, metrics=[score])])]
     return matter
 
-# %% ../nbs/33b_publishing.ipynb #3e805178
+# %% ../nbs/33b_publishing.ipynb #2053bd2c
 def scores_section(
     card: Publication
 ) -> str:
@@ -189,8 +190,8 @@ def _onnx_lines(card):
         return ['import onnxruntime', f'session = onnxruntime.InferenceSession({path})',
                 f'train_ids, logits = {run}']
     path = f"huggingface_hub.hf_hub_download('{id}', 'model.onnx')"
-    return ['import huggingface_hub, onnxruntime', f'session = onnxruntime.InferenceSession({path})',
-            f'train_ids, logits = {run}']
+    return ['import huggingface_hub, onnxruntime',
+            f'session = onnxruntime.InferenceSession({path})', f'train_ids, logits = {run}']
 
 def loading_section(
     card: Publication
