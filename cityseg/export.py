@@ -423,5 +423,5 @@ def drawn_frames(
     count: int = 4
 ) -> list[Frame]:
     "Frames for whoever has no data; labelled where the label set is one of Cityscapes'."
-    root = toy_city(folder, train=0, val=count, test=0)
+    root = toy_city(folder, size=(512, 1024), train=0, val=count, test=0)
     return frames(root, 'val', label_set=label_set if label_set.has_label_ids else None)
