@@ -300,7 +300,7 @@ class Inspect(DataFlags):
         (predictions, other), label_set = load_sources([self.predictions, self.other], self.labels, self.root)
         listed = frames(self.data, self.split, labels=self.split != 'test', label_set=label_set)
         size = self.height, 2*self.height
-        from cityseg.inspector import inspect_html
+        from cityseg.inspector_page import inspect_html
         names = [short_name(source) for source in (self.predictions, self.other or 'second run')]
         if names[0] == names[1]:   # such as one/run and other/run
             names = [self.predictions, self.other]
