@@ -25,7 +25,7 @@ from .visualization import PALETTES, data_uri, in_palette, shrink
 
 # %% ../nbs/28d_inspector_page.ipynb #1b730ecd
 def segment_mask(
-    rle: dict,              # as in COCO, uncompressed: {'size': [height, width], 'counts': [...]}, by columns
+    rle: dict,              # of COCO, uncompressed, by columns: {'size': [height, width], 'counts': [...]}
     size: tuple[int, int]   # (height, width) to give it in, pixels; at most its own
 ) -> np.ndarray:            # uint8 [h,w]: 1 in the segment
     "The pixels of a segment; one that is smaller than a pixel still has one."
@@ -100,7 +100,7 @@ def read_review(
     "The segments to review. Raises DataError for a file of something else, or of other frames."
     path = Path(path)/'review.json' if Path(path).is_dir() else Path(path)
     if not path.exists():
-        raise DataError(path, 'does not exist', 'name the review.json, or the folder, that cityseg review wrote')
+        raise DataError(path, 'does not exist', 'name the review.json, or its folder, of cityseg review')
     remedy = 'write it again with cityseg review'
     segments = read_json(path, dict(segments=[_SEGMENT]), remedy)['segments']
     for segment in segments:
@@ -155,16 +155,15 @@ def _page_parts():
 
 def _class_colors(label_set):
     "Name and colours of each class, by the palettes that have enough of them; and these palettes."
-    palettes, colors = [], []
+    drawn = {}
     for palette in PALETTES:
-        try:
-            drawn = in_palette(label_set, palette)
-        except ValueError:
-            continue
-        palettes.append(palette)
-        colors.append([row.colors[0] for row in drawn.classes])
-    named = zip(label_set.names, *colors)
-    return [dict(name=name, color=of_it[0], colors=of_it) for name, *of_it in named], palettes
+        with suppress(ValueError):
+            drawn[palette] = in_palette(label_set, palette).classes
+    classes = []
+    for rows in zip(*drawn.values()):
+        colors = [row.colors[0] for row in rows]
+        classes.append(dict(name=rows[0].name, color=colors[0], colors=colors))
+    return classes, list(drawn)
 
 # %% ../nbs/28d_inspector_page.ipynb #cdff5670
 _EDGES = dict(edgeWidth=3, edgeColors=[(86, 180, 233), (230, 97, 0)])   # pixels; right and wrong, RGB
@@ -207,7 +206,8 @@ def _write_tiles(
             page.write(f'<script type="application/octet-stream" id="tile-{number}">{tile}</script>\n')
     if faulty := [f'{entry["name"]}: {entry["problem"]}' for entry in entries if entry['problem']]:
         logger.warning(f'{len(faulty)} of {len(entries)} frames are shown in part, such as {faulty[0]}')
-    return entries, sorted(available, key=list(VIEWS).index)
+    views = [view for view in dict.fromkeys([*VIEWS, 'edges']) if view in available]
+    return entries, views
 
 # %% ../nbs/28d_inspector_page.ipynb #5d5d4d18
 def inspect_html(
