@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TextIO
 import cv2
 import numpy as np
+from .boundaries import RIGHT, WIDTHS, WRONG
 from .core import DataError, atomic_write, did_you_mean, logger, progress_bar, read_json
 from .frame import Frame
 from .frame_result import CONFIDENCE_COLORS, RUN_NAMES, VIEWS, FrameResult, PredictionSource
@@ -166,8 +167,6 @@ def _class_colors(label_set):
     return classes, list(drawn)
 
 # %% ../nbs/28d_inspector_page.ipynb #cdff5670
-_EDGES = dict(edgeWidth=3, edgeColors=[(86, 180, 233), (230, 97, 0)])   # pixels; right and wrong, RGB
-
 def _settled_data(frames, names, notes, segments, sort):
     "What the page must know beside its frames."
     classes, palettes = _class_colors(frames[0].label_set)
@@ -179,7 +178,9 @@ def _settled_data(frames, names, notes, segments, sort):
         confidenceColors=CONFIDENCE_COLORS[2::4].tolist(),
         notes=notes,
         segments=shown,
-        sort=opening_order(sort, frames[0].label_set)) | _EDGES
+        sort=opening_order(sort, frames[0].label_set),
+        edgeWidth=WIDTHS[0],
+        edgeColors=[RIGHT, WRONG])
 
 # %% ../nbs/28d_inspector_page.ipynb #a3e06783
 def _write_tiles(
@@ -195,8 +196,6 @@ def _write_tiles(
         folder.mkdir(parents=True, exist_ok=True)
     for number, result in enumerate(results):
         available.update(available_views(result))
-        if 'errors' in available:
-            available.add('edges')
         small = zoom_in(result, size)
         entries.append(_list_entry(result, small))
         tile = _json(_tile(small, [one for one in segments if one['frame'] == result.frame.name]))
@@ -206,8 +205,7 @@ def _write_tiles(
             page.write(f'<script type="application/octet-stream" id="tile-{number}">{tile}</script>\n')
     if faulty := [f'{entry["name"]}: {entry["problem"]}' for entry in entries if entry['problem']]:
         logger.warning(f'{len(faulty)} of {len(entries)} frames are shown in part, such as {faulty[0]}')
-    views = [view for view in dict.fromkeys([*VIEWS, 'edges']) if view in available]
-    return entries, views
+    return entries, sorted(available, key=list(VIEWS).index)
 
 # %% ../nbs/28d_inspector_page.ipynb #5d5d4d18
 def inspect_html(
