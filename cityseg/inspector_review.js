@@ -231,7 +231,7 @@ function drawReview() {
 function named(name, probability) {  // a class with its colour and how probable the model finds it
   const trainId = CLASSES.findIndex(row => row.name === name)
   const parts = [swatch(trainId < 0 ? VOID : trainId), ' ', element('b', name)]
-  if (trainId >= 0) parts.push(element('span', ` ${percent(probability)}% sure`, {class: 'soft'}))
+  if (trainId >= 0) parts.push(element('span', ` ${percent(probability)}% likely`, {class: 'soft'}))
   return element('span', parts)
 }
 
