@@ -20,7 +20,7 @@ import numpy as np
 from onnxruntime import InferenceSession
 from PIL import Image   # gradio brings it
 
-# %% ../nbs/25c_gradio_app.ipynb #a259cfca
+# %% ../nbs/25c_gradio_app.ipynb #01525169
 def window_starts(
     full: int,    # length of the photo's side, pixels
     window: int   # length of the window
@@ -43,12 +43,12 @@ class Segmenter:
         _, height, width, _ = self.session.get_inputs()[0].shape
         self.window = (height, width) if isinstance(height, int) else None
 
-    def run(self, output, photo):
+    def _run(self, output, photo):
         return self.session.run([output], {'images': np.ascontiguousarray(photo[None])})[0][0]
 
     def __call__(self, photo: np.ndarray):
         if not self.window:
-            return self.run('train_ids', photo)
+            return self._run('train_ids', photo)
         height, width = photo.shape[:2]
         rows, columns = self.window
         below, right = max(0, rows - height), max(0, columns - width)
@@ -57,11 +57,11 @@ class Segmenter:
         for y in window_starts(height, rows):
             for x in window_starts(width, columns):
                 part = slice(y, y + rows), slice(x, x + columns)
-                logits[:, *part] += self.run('logits', photo[part])
+                logits[:, *part] += self._run('logits', photo[part])
         return logits.argmax(0).astype(np.uint8)[:height, :width]
 
-# %% ../nbs/25c_gradio_app.ipynb #df29f7ab
-LONGEST = 2048   # pixels of a side: as a Cityscapes frame; more takes long on two cores, and no network learnt it
+# %% ../nbs/25c_gradio_app.ipynb #3d570144
+LONGEST = 2048   # pixels of a side, as of a Cityscapes frame: networks know that size, two cores can do it
 
 def read_photo(
     path: Path
@@ -109,7 +109,7 @@ def class_shares(
     shares = np.bincount(train_ids.ravel(), minlength=count)/train_ids.size
     return [(int(k), float(shares[k])) for k in np.argsort(-shares, kind='stable') if shares[k]]
 
-# %% ../nbs/25c_gradio_app.ipynb #ce5c917c
+# %% ../nbs/25c_gradio_app.ipynb #60d02714
 def data_uri(
     kind: str,  # image/png
     data: bytes
@@ -128,7 +128,7 @@ def legend_html(
         percent = f'{share:.1%}' if share >= .001 else '&lt; 0.1%'
         rows.append(f'<li style="--color: {color}; --share: {share:.4f}"><i></i>'
                     f'<span>{escape(segmenter.names[k])}</span> <b>{percent}</b></li>')
-    return f'<h2>What is in it</h2><ol class="legend">{"".join(rows)}</ol>'
+    return f'<ol class="legend" aria-label="classes by their share of the pixels">{"".join(rows)}</ol>'
 
 def answer_html(
     segmenter: Segmenter,
@@ -158,30 +158,40 @@ def answer_html(
         'title="PNG: ids of the classes, in their colours">Download the mask</a></figcaption></figure>'
         + legend_html(segmenter, train_ids))
 
-# %% ../nbs/25c_gradio_app.ipynb #5a4354b6
+# %% ../nbs/25c_gradio_app.ipynb #68db7fb9
 CSS = """
 .gradio-container { max-width: 1240px !important; --opacity: .6; }
-.gradio-container h1 { font-size: 1.7rem; margin: .2rem 0; }
+.gradio-container h1 { margin: .2rem 0; font-size: 1.7rem; }
 .seen { margin: 0; }
-.stack { position: relative; line-height: 0; border-radius: 10px; overflow: hidden; background: #0004; }
-.stack img { width: 100%; max-height: none; margin: 0; }
-.stack .mask { position: absolute; inset: 0; height: 100%; opacity: var(--opacity); image-rendering: pixelated; }
-.seen figcaption { display: flex; flex-wrap: wrap; gap: 8px 16px; justify-content: space-between; align-items: center;
-  margin-top: 10px; color: var(--body-text-color-subdued); }
+.stack { position: relative; overflow: hidden; border-radius: 10px; line-height: 0; }
+.stack img { width: 100%; margin: 0; }
+.stack .mask {
+  position: absolute; inset: 0; height: 100%; opacity: var(--opacity); image-rendering: pixelated;
+}
+.seen figcaption {
+  display: flex; flex-wrap: wrap; gap: 8px 16px; justify-content: space-between; align-items: center;
+  margin-top: 10px; color: var(--body-text-color-subdued);
+}
 .seen figcaption span { min-width: 0; overflow-wrap: anywhere; }
-.seen strong { color: var(--body-text-color); margin-right: 6px; }
-.seen .get { padding: 9px 16px; border-radius: 8px; color: #fff !important; background: #2459c8; font-weight: 600;
-  text-decoration: none !important; }
+.seen strong { margin-right: 6px; color: var(--body-text-color); }
+.seen .get {
+  padding: 9px 16px; border-radius: 8px; background: #2459c8;
+  color: #fff !important; font-weight: 600; text-decoration: none !important;
+}
 .seen .get:hover { background: #1b469e; }
 .seen .get:focus-visible { outline: 3px solid #7aa5ff; outline-offset: 2px; }
-h2 { font-size: 1.1rem !important; margin: 18px 0 8px !important; }
-.legend { display: grid; grid-template-columns: repeat(auto-fill, minmax(210px, 1fr)); gap: 6px 22px;
-  margin: 0; padding: 0 !important; list-style: none !important; font-variant-numeric: tabular-nums; }
-.legend li { display: grid; grid-template-columns: 18px 1fr auto; gap: 10px; align-items: center; margin: 0;
-  padding: 4px 0 7px; background: linear-gradient(var(--color) 0 0) 0 100%/calc(100%*var(--share)) 3px no-repeat,
-  linear-gradient(var(--border-color-primary) 0 0) 0 100%/100% 3px no-repeat; }
-.legend i { width: 18px; height: 18px; border-radius: 5px; background: var(--color); box-shadow: 0 0 0 1px #8886; }
-.wrong { padding: 16px 18px; border-radius: 10px; border: 1px solid #c98a1b; background: #c98a1b22; font-size: 1.05rem; }
+.legend {
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(210px, 1fr)); gap: 6px 22px;
+  margin: 12px 0 0; padding: 0 !important; list-style: none !important; font-variant-numeric: tabular-nums;
+}
+.legend li {
+  display: grid; grid-template-columns: 18px 1fr auto; gap: 10px; align-items: center;
+  margin: 0; padding: 4px 0 7px;
+  background: linear-gradient(var(--color) 0 0) 0 100%/calc(100%*var(--share)) 3px no-repeat,
+    linear-gradient(var(--border-color-primary) 0 0) 0 100%/100% 3px no-repeat;
+}
+.legend i { width: 18px; height: 18px; border-radius: 5px; background: var(--color); }
+.wrong { padding: 16px 18px; border-radius: 10px; border: 1px solid #c98a1b; background: #c98a1b22; }
 """
 
 def about(
@@ -195,7 +205,7 @@ def about(
     lines.append(f'Licence: {facts["licence"]}.')
     return '\n\n'.join(lines)
 
-# %% ../nbs/25c_gradio_app.ipynb #2d95b827
+# %% ../nbs/25c_gradio_app.ipynb #0443a952
 def build_page(
     folder: Path  # with model.onnx, and examples/ of photos
 ) -> object:      # `gradio.Blocks`
@@ -214,8 +224,8 @@ def build_page(
                     f'{len(segmenter.names)} classes it is.')
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
-                photo = gr.Image(type='filepath', image_mode=None, sources=['upload', 'clipboard'], height=230,
-                                 label='Photo', alt_text='the photo that was dropped', buttons=[])
+                photo = gr.Image(label='Photo', alt_text='the photo that was dropped', type='filepath',
+                                 sources=['upload', 'clipboard'], height=230, buttons=[])
                 if examples:
                     gr.Examples(examples, photo, label='Or click a drawn street', preload=False)
                 opacity = gr.Slider(0, 100, 60, step=1, label='Opacity of the colours, %')
