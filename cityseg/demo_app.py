@@ -5,13 +5,12 @@
 # %% auto #0
 __all__ = ['GRADIO', 'REQUIREMENTS', 'app_source', 'check_app_folder', 'card', 'write_model', 'write_demo_app']
 
-# %% ../nbs/25d_demo_app.ipynb #8a4f55f6
+# %% ../nbs/25d_demo_app.ipynb #2e226da2
 import re
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-import cv2
 from .core import DataError, atomic_write, check_out_files
 from .data import frames
 from .export import drawn_frames, export_model, load_onnx, model_facts
@@ -72,24 +71,23 @@ As a Space: make one on Hugging Face with the SDK Gradio, and put these files in
 Licence: {facts['licence']}. The streets in `examples/` are drawn.
 """
 
-# %% ../nbs/25d_demo_app.ipynb #568240a0
+# %% ../nbs/25d_demo_app.ipynb #ece30e2a
 def write_model(
     source: Path,  # a trained model's folder, or an .onnx
     path: Path     # .onnx
 ) -> dict[str, str]:  # its facts
     "Export a model, or copy one that is exported. Raises DataError or ValueError where it can't be."
     if source.suffix == '.onnx':
-        load_onnx(source)
+        if 'ids' not in load_onnx(source).session.get_modelmeta().custom_metadata_map:
+            raise DataError(source, 'does not say the ids of its classes', 'export it again')
         with atomic_write(path) as temporary:
             shutil.copyfile(source, temporary)
     else:
         model = load_model(source)
         with TemporaryDirectory() as scratch:
-            export_model(model, model_facts(model, source), path, drawn_frames(Path(scratch), model.label_set))
-    facts = load_onnx(path).session.get_modelmeta().custom_metadata_map
-    if 'ids' not in facts:
-        raise DataError(source, 'does not say the ids of its classes', 'export it again')
-    return facts
+            listed = drawn_frames(Path(scratch), model.label_set)
+            export_model(model, model_facts(model, source), path, listed)
+    return load_onnx(path).session.get_modelmeta().custom_metadata_map
 
 def write_demo_app(
     source: Path,    # a trained model's folder, or an .onnx
@@ -99,8 +97,8 @@ def write_demo_app(
     "Write a page that runs a model. Raises DataError for a folder of other things, or as `write_model`."
     check_app_folder(out)
     out.mkdir(parents=True, exist_ok=True)
+    (out/'app.py').write_text(app_source(), 'utf-8')   # first: by it a second try knows the folder
     facts = write_model(source, out/'model.onnx')
-    (out/'app.py').write_text(app_source(), 'utf-8')
     (out/'requirements.txt').write_text('\n'.join(REQUIREMENTS) + '\n')
     (out/'README.md').write_text(card(facts), 'utf-8')
     (out/'examples').mkdir(exist_ok=True)

@@ -158,7 +158,7 @@ def answer_html(
         'title="PNG: ids of the classes, in their colours">Download the mask</a></figcaption></figure>'
         + legend_html(segmenter, train_ids))
 
-# %% ../nbs/25c_gradio_app.ipynb #68db7fb9
+# %% ../nbs/25c_gradio_app.ipynb #233c2c1d
 CSS = """
 .gradio-container { max-width: 1240px !important; --opacity: .6; }
 .gradio-container h1 { margin: .2rem 0; font-size: 1.7rem; }
@@ -190,7 +190,7 @@ CSS = """
   background: linear-gradient(var(--color) 0 0) 0 100%/calc(100%*var(--share)) 3px no-repeat,
     linear-gradient(var(--border-color-primary) 0 0) 0 100%/100% 3px no-repeat;
 }
-.legend i { width: 18px; height: 18px; border-radius: 5px; background: var(--color); }
+.legend i { height: 18px; border-radius: 5px; background: var(--color); outline: 1px solid #8889; }
 .wrong { padding: 16px 18px; border-radius: 10px; border: 1px solid #c98a1b; background: #c98a1b22; }
 """
 
