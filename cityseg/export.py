@@ -93,13 +93,15 @@ def model_facts(
         del training['labels'], training['store']   # the one stands beside it, the other is a place here
     encoder = model.config['encoder_name']
     colors = model.label_set.colors[:len(model.label_set)].tolist()
+    ids = model.label_set.train_to_id[:len(model.label_set)].tolist()
     licence = (f'weights of {encoder}: {encoder_licence(encoder) or "see where they come from"}; data: the '
                'terms of what it was trained on (Cityscapes: no commercial use)')
     return dict(
         cityseg=__version__, architecture=type(model).__name__, encoder=encoder,
         labels=spell_label_set(model.label_set), classes=json.dumps(model.label_set.names),
-        colors=json.dumps(colors), mean=json.dumps(model.mean), std=json.dumps(model.std),
-        licence=licence, training=json.dumps(training))
+        colors=json.dumps(colors), ids=json.dumps(ids), mean=json.dumps(model.mean),
+        std=json.dumps(model.std), licence=licence,
+        training=json.dumps(training))
 
 # %% ../nbs/25_export.ipynb #437f81e2
 @contextmanager
@@ -423,5 +425,5 @@ def drawn_frames(
     count: int = 4
 ) -> list[Frame]:
     "Frames for whoever has no data; labelled where the label set is one of Cityscapes'."
-    root = toy_city(folder, train=0, val=count, test=0)
+    root = toy_city(folder, size=(512, 1024), train=0, val=count, test=0)
     return frames(root, 'val', label_set=label_set if label_set.has_label_ids else None)
