@@ -21,6 +21,7 @@ from .frame import Frame, check_same_classes
 from .labels import VOID
 
 # %% ../nbs/28b_review.ipynb #f3113582
+@torch.inference_mode()   # as a predictor works: what it gives may be overwritten only so
 def set_against(
     probabilities: torch.Tensor,  # of a frame, float32 [classes,H,W]; those of the given classes become -1
     label: np.ndarray             # trainIds uint8 [H,W], 255 is void
@@ -52,7 +53,9 @@ class Doubt(NamedTuple):
 
 def _opened(mask, band):
     "What of a mask is thicker than a band."
-    return cv2.morphologyEx(np.uint8(mask), cv2.MORPH_OPEN, np.ones((band + 1, band + 1), np.uint8)) > 0
+    square = np.ones((band + 1, band + 1), np.uint8)
+    core = cv2.erode(np.uint8(mask), square, anchor=(0, 0))
+    return cv2.dilate(core, square, anchor=(band, band)) > 0   # an even square has no middle
 
 def number_segments(
     mask: np.ndarray,             # the pixels of a class, bool [H,W]
