@@ -29,7 +29,7 @@ setup(
     long_description_content_type='text/markdown',
     package_dir={'': '.'},  # an editable install then is a path, found before a folder that is named alike
     packages=[settings['lib_path']],
-    package_data={settings['lib_path']: ['*.html']},
+    package_data={settings['lib_path']: ['*.html', '*.css', '*.js']},
     python_requires=f">={settings['min_python']}",
     install_requires=needed,
     extras_require={'export': export, 'fast': fast, 'kaggle': kaggle, 'dev': dev + export + fast + kaggle},

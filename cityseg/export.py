@@ -240,12 +240,14 @@ def quantize(
         def get_next(self):
             return next(self.images, None)
 
-    kept = onnx.load(path).metadata_props
+    whole = onnx.load(path)
+    convolutions = [node.name for node in whole.graph.node if node.op_type == 'Conv']
     with _quiet():
         quantize_static(str(path), str(path), Reader(), per_channel=True, activation_type=QuantType.QUInt8,
-                        weight_type=QuantType.QInt8, op_types_to_quantize=['Conv', 'MatMul', 'Gemm'])
+                        weight_type=QuantType.QInt8, op_types_to_quantize=['Conv', 'MatMul', 'Gemm'],
+                        nodes_to_exclude=[convolutions[0], convolutions[-1]])
     graph = onnx.load(path)
-    onnx.helper.set_model_props(graph, {prop.key: prop.value for prop in kept})
+    onnx.helper.set_model_props(graph, {prop.key: prop.value for prop in whole.metadata_props})
     onnx.save(graph, path)
 
 def read_part(
@@ -423,5 +425,5 @@ def drawn_frames(
     count: int = 4
 ) -> list[Frame]:
     "Frames for whoever has no data; labelled where the label set is one of Cityscapes'."
-    root = toy_city(folder, train=0, val=count, test=0)
+    root = toy_city(folder, size=(512, 1024), train=0, val=count, test=0)
     return frames(root, 'val', label_set=label_set if label_set.has_label_ids else None)

@@ -46,7 +46,8 @@ def find_run(
     "The run folder that has come furthest; one that can't be read is left out, with a word."
     iterations = {}
     for folder, below, files in _walk(folders):
-        usable = 'last.pt' in files or ('best' in below and not resume)
+        has_model = 'best' in below or 'model.safetensors' in files   # the latter where it was published
+        usable = 'last.pt' in files or (has_model and not resume)
         if 'run.json' in files and usable:
             try:
                 iterations[folder] = _iterations(folder)

@@ -291,17 +291,25 @@ class Weather(DataFlags):
 # %% ../nbs/35_verbs.ipynb #3388561f
 @dataclass
 class Inspect(DataFlags):
-    "Write the mask inspector as one HTML file that needs no kernel and no network."
+    """Write the mask inspector as one HTML file that needs no kernel and no network.
+
+    It lists what is worst, or a cell of the confusion, and goes through the segments of a review."""
     root: ROOT  # the data, or a store
     predictions: positional(str, 'PREDICTIONS')  # a folder or zip of predictions, or a model
-    out: Path  # the .html
+    out: Path  # the .html; with --folder, the folder to make
     split: str = 'val'  # train, val or test
     other: str | None = None  # a second run to compare with, likewise
     height: int = 512  # rows of a frame in the page, pixels at most; 1024 keeps Cityscapes whole
     notes: Path | None = None  # JSON file of notes to show; default: the one beside the predictions
+    review: Path | None = None  # segments to judge: the folder or the review.json of `cityseg review`
+    sort: str = 'name'  # the order in which it opens: name, miou, loss, a class, or two as in car:truck
+    folder: bool = False  # a page and a file for each frame beside it, for frames by the thousand
 
     def __call__(self):
-        check_out_files(self.out, inputs=[self.predictions, self.other, self.notes])
+        if self.folder:
+            check_out_folder(self.out)
+        else:
+            check_out_files(self.out, inputs=[self.predictions, self.other, self.notes, self.review])
         if self.notes and not self.notes.exists():
             raise DataError(self.notes, 'does not exist', 'name a file of notes, or leave it out')
         from cityseg.data import frames
@@ -309,11 +317,13 @@ class Inspect(DataFlags):
         (predictions, other), label_set = load_sources([self.predictions, self.other], self.labels, self.root)
         listed = frames(self.data, self.split, labels=self.split != 'test', label_set=label_set)
         size = self.height, 2*self.height
-        from cityseg.inspector import inspect_html
+        from cityseg.inspector_page import inspect_html
         names = [short_name(source) for source in (self.predictions, self.other or 'second run')]
         if names[0] == names[1]:   # such as one/run and other/run
             names = [self.predictions, self.other]
-        show(inspect_html(listed, predictions, self.out, size, other, names, notes=self.notes))
+        show(inspect_html(
+            listed, predictions, self.out, size, other, names,
+            self.notes, self.review, self.sort, self.folder))
 
 # %% ../nbs/35_verbs.ipynb #2b00b731
 @dataclass
