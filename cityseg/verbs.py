@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Check', 'Pack', 'Train', 'train_options', 'Predict', 'Evaluate', 'Submit', 'Timelapse', 'Weather', 'Inspect',
-           'Compare']
+           'Review', 'Compare']
 
 # %% ../nbs/35_verbs.ipynb #15e4fa31
 import os
@@ -324,6 +324,33 @@ class Inspect(DataFlags):
         show(inspect_html(
             listed, predictions, self.out, size, other, names,
             self.notes, self.review, self.sort, self.folder))
+
+# %% ../nbs/35_verbs.ipynb #7c1e5a02
+@dataclass
+class Review(DataFlags):
+    """Where is the ground truth likely wrong? Its segments, by how strongly a model contradicts them.
+
+    An interrupted review goes on. `cityseg inspect --review` shows it."""
+    model: MODEL  # a run, its best/ folder, an .onnx, or an SMP model on a hub
+    root: ROOT  # the data, or a store
+    out: Path  # folder for review.json and review.csv
+    split: str = 'train'  # a split that has ground truth
+    count: int = 1000  # segments that are listed, at most
+    scales: tuple[float, ...] = (1.0,)  # test-time augmentation: sizes of the frame
+    flip: bool = False  # and over its mirror image
+
+    def __call__(self):
+        check_out_folder(self.out)
+        splits_of(self.data)   # is there any data?
+        from cityseg.data import frames, remembered_label_set
+        from cityseg.labels import settle_label_set
+        predict = load_predictor(
+            self.model, named_label_set(self.labels), scales=self.scales, flip=self.flip)
+        label_set = settle_label_set(predict.label_set, remembered_label_set(self.root), self.root)
+        from cityseg.review import review
+        listed = frames(self.data, self.split, label_set=label_set)
+        found = review(predict, listed, self.out, short_name(self.model), self.count)
+        show(f'{len(found)} segments to look at in {self.out}/review.json and review.csv')
 
 # %% ../nbs/35_verbs.ipynb #2b00b731
 @dataclass
