@@ -18,6 +18,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw
+from .boundaries import edge_map
 from .core import atomic_write, read_json
 from .frame import Frame, check_same_classes, find_predictions, read_prediction
 from .labels import CITYSCAPES, LabelSet, VOID
@@ -72,7 +73,8 @@ VIEWS = {  # view -> what must be known of a frame
     'errors': ['label', 'prediction'],
     'confidence': ['prediction', 'confidence'],
     'side by side': ['train_ids'],
-    'two runs': ['prediction', 'other']}
+    'two runs': ['prediction', 'other'],
+    'edges': ['label', 'prediction']}   # last, for the keys of a page go by place
 
 def available_views(
     result: FrameResult
@@ -108,9 +110,11 @@ def render(
     n = len(palette)
     if view == 'image':
         return photo
-    if view == 'errors':
+    if view in ('errors', 'edges'):
         label, prediction = result.label, result.prediction
         shown = _is_shown(label, classes, n) | _is_shown(prediction, classes, n)
+        if view == 'edges':
+            return edge_map(prediction, label, photo, shown)
         return error_map(np.where(shown, prediction, label), label, photo, palette)
     train_ids = result.label if view == 'ground truth' else result.train_ids
     if view == 'overlay':

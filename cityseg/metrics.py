@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Array', 'is_evaluated', 'category_id', 'group_membership', 'evaluated_inside', 'evaluated_outside', 'AVERAGE_SIZE',
            'has_iiou', 'count_pairs', 'mean_iou', 'Confusion', 'group_iou', 'count_ids', 'instance_hits', 'Scores',
-           'ClassScores', 'evaluate']
+           'ClassScores', 'read_pair', 'evaluate']
 
 # %% ../nbs/14_metrics.ipynb #5db107ab
 import csv
@@ -13,14 +13,13 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 import numpy as np
 import torch
 from .core import progress_bar
 from .core import DataError, Fault, Remark, abbreviate, atomic_write, logger, prefetch, printable
 from .data import Root, frames
-from .frame import find_predictions
+from .frame import Frame, find_predictions
 from .images import INSTANCES, read_ids, train_ids_suspected
 from .labels import CITYSCAPES, CLASSES, CLASS_NAMES, LABELS, LabelSet, to_train_ids
 
@@ -226,10 +225,10 @@ class _Report:
         "Frame name -> the mean IoU of its classes."
         return {name: mean_iou(iou) for name, iou in self.frames.items()}
 
-    def write_json(self, path: Path) -> Path:
-        "Write the scores as a JSON file, with the keys of the official script where they are official."
+    def write_json(self, path: Path, **more: dict) -> Path:
+        "Write the scores, and more, as JSON, with the keys of the official script where they are official."
         with atomic_write(path) as temporary:
-            temporary.write_text(json.dumps(self.to_json(), sort_keys=True, indent=4))
+            temporary.write_text(json.dumps({**self.to_json(), **more}, sort_keys=True, indent=4))
         return Path(path)
 
     def write_frames(self, path: Path) -> Path:
@@ -360,7 +359,6 @@ def _final_scores(matrix, weighted, frame_ious, note):
 
 # %% ../nbs/14_metrics.ipynb #4bcc2107
 _IDS, _TRAIN_IDS = np.array([(label.id, label.trainId) for label in CLASSES if label.name != 'road']).T
-
 _REMEDY = 'turn them into labelIds with to_label_ids'
 
 def _doubt(matrix, frame, path):
@@ -448,7 +446,8 @@ def _official_scores(wanted, paths, workers):
     weighted = np.zeros((42, 2))   # hits and misses of each group
     faults, doubts = [], []
     frame_ious = {}
-    count = partial(_count_frame, instances=not note)
+    def count(frame, path):
+        return _count_frame(frame, path, instances=not note)
     for frame, (frame_matrix, hits, doubt) in _each_frame(count, wanted, paths, workers, faults):
         matrix += frame_matrix
         frame_ious[frame.name] = group_iou(frame_matrix)[:34][is_evaluated]
@@ -460,20 +459,24 @@ def _official_scores(wanted, paths, workers):
     return _final_scores(matrix, weighted, frame_ious, note)
 
 # %% ../nbs/14_metrics.ipynb #7de0b101
-def _count_classes(frame, path):
-    "The `Confusion` of a frame of any label set. Raises DataError."
+def read_pair(
+    frame: Frame,
+    path: Path  # of its prediction; None: it has none
+) -> tuple:     # predicted trainIds, true trainIds, uint8 [H,W] each
+    "What is compared, for any label set. Raises DataError."
     _check_both(frame, path)
     label = frame.label()
     pred = read_ids(path, label.shape, palette='indices', label_set=frame.label_set)
-    confusion = Confusion(len(frame.label_set), strict=False)
-    return confusion.update(to_train_ids(pred, frame.label_set), label)
+    return to_train_ids(pred, frame.label_set), label
 
 def _class_scores(wanted, paths, workers):
     "Scores of frames of any label set. Raises ValueError."
     label_set = wanted[0].label_set
     faults, frame_ious = [], {}
     total = Confusion(len(label_set), strict=False)
-    for frame, confusion in _each_frame(_count_classes, wanted, paths, workers, faults):
+    def count(frame, path):
+        return Confusion(len(label_set), strict=False).update(*read_pair(frame, path))
+    for frame, confusion in _each_frame(count, wanted, paths, workers, faults):
         total += confusion
         frame_ious[frame.name] = confusion.iou
     _check_faults(faults, [], len(wanted))

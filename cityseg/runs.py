@@ -401,6 +401,28 @@ def _table_html(values):
         rows += f'<tr><th>{html.escape(str(name))}</th><td>{html.escape(str(value))}</td></tr>'
     return f'<table>{rows}</table>'
 
+_SCORES = {'boundaries?': [{'title': str, 'mean': float, 'iou': {str: float}}]}   # of scores.json
+
+def _edges_html(out):
+    "IoU where classes meet, as `evaluate --boundaries` left it in the run folder; '' where it didn't."
+    try:
+        scores = read_json(out/'scores.json', _SCORES).get('boundaries')
+    except FileNotFoundError:
+        return ''
+    except DataError as error:   # no reason to have no report
+        logger.warning(error)
+        return ''
+    if not scores:
+        return ''
+    def row(name, cells):
+        return f'<tr><th>{html.escape(name)}</th>{"".join(cells)}</tr>'
+    table = row('', [f'<th>{html.escape(score["title"])}</th>' for score in scores])
+    for name in read_run(out).label_set.names:
+        table += row(name, [f'<td>{_score(score["iou"].get(name, np.nan))}</td>' for score in scores])
+    table += row('mean', [f'<td>{_score(score["mean"])}</td>' for score in scores])
+    return ('<h2>Where classes meet</h2><p>IoU at the borders of classes, in the predictions that '
+            f'<code>cityseg evaluate --boundaries</code> scored for this run</p><table>{table}</table>')
+
 def _panels_html(out, iteration):
     "The validation frames of a run: the best, the worst, and those of every validation."
     files = {'Best frames': 'best', 'Worst frames': 'worst',
@@ -433,6 +455,7 @@ def write_report(
 {_figure_html(show_run(out))}
 <h2>Classes at the best validation</h2>
 {_figure_html(show_runs([out]))}
+{_edges_html(out)}
 {_panels_html(out, last["iteration"])}
 <div class="two">
 <section><h2>Run</h2><p>where it differs from the default</p>{_table_html(changed)}</section>

@@ -166,6 +166,8 @@ class Evaluate(DataFlags):
     json: Path | None = None  # write the scores here, with the official script's keys
     frames: Path | None = None  # write the IoU of each frame and class here, as CSV
     workers: int | None = None  # frames worked on at once; default: the CPU's cores, at most 8
+    boundaries: bool = False  # score the borders of classes, too: boundary IoU, and IoU in bands along them
+    bands: tuple[int, ...] = (3, 5, 9)  # how far these bands reach from a border, pixels
 
     def __call__(self):
         check_out_files(self.json, self.frames, inputs=[self.predictions])
@@ -174,15 +176,22 @@ class Evaluate(DataFlags):
         predictions = find_predictions(self.predictions)
         label_set = label_set_for(self.predictions, self.labels)
         listed = frames(self.data, self.split, images=False, label_set=label_set)
+        from cityseg.boundaries import check_widths, evaluate_boundaries
+        check_widths(self.bands)
         from cityseg.metrics import evaluate
-        scores = evaluate(predictions, listed, workers=self.workers)
+        scores, more = evaluate(predictions, listed, workers=self.workers), {}
+        if self.boundaries:   # which reads the files once more
+            more['boundaries'] = evaluate_boundaries(predictions, listed, self.bands, self.workers)
         try:
             if self.json:
-                scores.write_json(self.json)
+                scores.write_json(self.json, **{name: part.to_json() for name, part in more.items()})
             if self.frames:
                 scores.write_frames(self.frames)
         finally:   # neither a full disk nor a closed pipe takes the other one with it
-            show(scores)
+            show('\n\n'.join(map(str, [scores, *more.values()])))
+        if self.json and all(self.json.with_name(name).exists() for name in ('run.json', 'report.html')):
+            from cityseg.runs import write_report
+            write_report(self.json.parent)   # which shows the scores.json of its run
 
 # %% ../nbs/35_verbs.ipynb #5876df82
 def _check_official(predictions):
