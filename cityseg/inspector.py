@@ -113,6 +113,10 @@ class Inspector(widgets.VBox):
         self._connect()
         if len(self.frames) <= 32 and source.model is None:
             self.score()
+        self._open()
+
+    def _open(self):
+        "Show the first segment to review, or the first frame."
         show_widget(self.controls.review, self.segments)
         if self.segments:
             self.controls.segment.max = len(self.segments)
@@ -138,7 +142,7 @@ class Inspector(widgets.VBox):
             c.all: lambda: self.switch_classes(True),
             c.none: lambda: self.switch_classes(False)}
         for button, act in actions.items():
-            button.on_click(lambda _, act=act: (act(), c.place.focus()))
+            button.on_click(lambda _, act=act: (act(), c.keys.focus()))
         for verdict in VERDICTS:
             button = getattr(c, verdict)
             button.on_click(lambda _, verdict=verdict: (self.judge(verdict), c.keys.focus()))
@@ -172,7 +176,7 @@ class Inspector(widgets.VBox):
         finally:
             self.updating = False
         if isinstance(moved, _TAKE_NO_KEYS):
-            c.place.focus()
+            c.keys.focus()
 
     def _show_selected(self):
         "Show the frame that is selected in the list, and let the next two be read."
@@ -291,13 +295,13 @@ class Inspector(widgets.VBox):
 
     def _take_key(self, change):
         "Do what the last letter in the field of keys is for, and empty it."
-        by_key = {key: verdict for verdict, key in VERDICTS.items()}
+        actions = dict(n=lambda: self.step(1), p=lambda: self.step(-1), w=self.next_worst, z=self.undo)
+        if self.segments:
+            for verdict, key in VERDICTS.items():
+                actions[key] = lambda verdict=verdict: self.judge(verdict)
         letter = change.new[-1:].lower()
         self.controls.keys.value = ''
-        if letter in by_key:
-            self.judge(by_key[letter])
-        elif letter == 'z':
-            self.undo()
+        actions.get(letter, lambda: None)()
 
     def save(self):
         "Save the picture as it is shown."
@@ -312,7 +316,7 @@ class Inspector(widgets.VBox):
             self.say(f'{path.name} is not saved: {error.strerror}; name a folder to write to with out=')
 
     def _keep(self, name, text):
-        "Keep a note on a frame, or the verdict on a segment. Says so where it can't be kept, and gives False."
+        "Keep a note on a frame or segment. Says so where it can't be kept, and gives False."
         try:
             self.notes = write_note(self.notes_path, name, text)
         except (OSError, ValueError) as error:

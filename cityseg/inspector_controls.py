@@ -41,7 +41,7 @@ def chip_text(
     score = _percent(iou)
     gain = iou - other_iou
     if share > 0 and not np.isnan(gain):
-        score += f' ({100*gain:+.1f})'
+        score += f' {100*gain:+.1f}'
     return f'{name}\n{score} \u00b7 {amount}'
 
 def title_html(
@@ -113,13 +113,11 @@ def build_list_controls(
 
 def build_review_controls() -> dict:  # of widgets
     "What segments are judged with, by name."
-    verdicts = {verdict: _button(f'{verdict.capitalize()} ({key})', f'The given label is {verdict}: key {key}')
+    verdicts = {verdict: _button(f'{verdict.capitalize()} ({key})', f'The label is {verdict}: key {key}')
                 for verdict, key in VERDICTS.items()}
     return dict(
         segment=_number('Segment', 'Segments, the most contradicted first: keys up and down'),
         about=widgets.HTML(),
-        keys=widgets.Text(
-            placeholder='keys: x c u z', tooltip='Verdicts: x wrong, c right, u unsure, z undo'),
         undo=_button('Undo (z)', 'Take the last verdict back: key z'), **verdicts)
 
 def build_controls(
@@ -147,6 +145,9 @@ def build_controls(
         previous=_button('\u2190', 'Previous frame'),
         place=_number('Frame', 'Frames as listed: keys up and down, or a number and Enter'),
         next=_button('\u2192', 'Next frame'),
+        keys=widgets.Text(
+            placeholder='Keys: n p w',
+            tooltip='Letters as commands: n next, p previous, w next worst; x, c, u, z verdicts'),
         opacity=_slider('Opacity', 'Opacity of the colours'),
         palette=_dropdown('Colours of the classes', _palettes(label_set)),
         all=_button('All', 'Show every class'),
@@ -175,14 +176,14 @@ def arrange(
     filters = widgets.HBox([c.city, c.contains])
     order = [c.sort, c.sort_class, c.sort_predicted, c.confusions]
     find = widgets.VBox([c.count, c.search, filters, *order, c.frames]).add_class('cs-find')
-    c.review = _row(c.segment, c.about, c.wrong, c.right, c.unsure, c.undo, c.keys).add_class('cs-review')
+    c.review = _row(c.segment, c.about, c.wrong, c.right, c.unsure, c.undo).add_class('cs-review')
     look = widgets.VBox([
         _row(c.title, c.worst, c.save),
         _row(c.view, c.zoom).add_class('cs-top'),
         c.message,
         widgets.GridBox([c.picture, c.down, c.across]).add_class('cs-stage'),
         c.review,
-        _row(c.previous, c.place, c.next, c.opacity, c.legend, c.palette, c.all, c.none),
+        _row(c.previous, c.place, c.next, c.keys, c.opacity, c.legend, c.palette, c.all, c.none),
         widgets.Box(c.chips).add_class('cs-chips'),
         c.note]).add_class('cs-look')
     style = (files('cityseg')/'inspector_widget.html').read_text('utf-8')
