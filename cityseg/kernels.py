@@ -185,7 +185,7 @@ def check_code(
     for path in sorted(project.glob('nbs/[0-9]*.ipynb')):
         sources = [cell['source'] for cell in _read_notebook(path)['cells']]
         exported = [source for source in sources if source.startswith('#| export')]
-        module = project/f'cityseg/{path.stem[3:]}.py'   # 31_kernels exports to kernels
+        module = project/f'cityseg/{path.stem.partition("_")[2]}.py'   # 31_kernels exports to kernels
         text = module.read_text('utf-8') if module.exists() else ''
         code = text[text.find('# %% ../'):]   # below what nbdev writes at the top
         if _plain(code) != _plain('\n'.join(exported)):
