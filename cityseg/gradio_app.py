@@ -12,6 +12,7 @@ import json
 import math
 import os
 import time
+import traceback
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -56,8 +57,8 @@ class Segmenter:
         logits = np.zeros((len(self.names), *photo.shape[:2]), np.float32)
         for y in window_starts(height, rows):
             for x in window_starts(width, columns):
-                part = slice(y, y + rows), slice(x, x + columns)
-                logits[:, *part] += self._run('logits', photo[part])
+                part = photo[y:y + rows, x:x + columns]
+                logits[:, y:y + rows, x:x + columns] += self._run('logits', part)
         return logits.argmax(0).astype(np.uint8)[:height, :width]
 
 # %% ../nbs/27_gradio_app.ipynb #3d570144
@@ -143,7 +144,8 @@ def answer_html(
         seconds = time.perf_counter() - begin
     except ValueError as error:
         return f'<p class="wrong" role="alert">{escape(str(error))}</p>'
-    except (MemoryError, RuntimeError):
+    except Exception:   # ONNX Runtime has classes of its own, right below it
+        traceback.print_exc()
         return '<p class="wrong" role="alert">The model could not take this photo: try a smaller one.</p>'
     name = escape(Path(name or path).stem, quote=True)
     _, jpeg = cv2.imencode('.jpg', photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
@@ -216,8 +218,15 @@ def build_page(
     examples = sorted(map(str, (folder/'examples').glob('*.jpg')))
     first = answer_html(segmenter, examples[0]) if examples else ''
 
+    uploads = Path(gr.utils.get_upload_folder()).resolve()
+
     def answer(photo):   # as the browser sent it: gradio's own reading has no sentence for what is no photo
-        return answer_html(segmenter, photo['path'], photo.get('orig_name')) if photo else first
+        if not photo:
+            return first
+        path = Path(photo['path'] or '').resolve()
+        if uploads not in path.parents:   # gradio lets a program name any file of this machine
+            raise gr.Error('Send the photo itself, not its name.')
+        return answer_html(segmenter, path, photo.get('orig_name'))
 
     with gr.Blocks(title='Streets, pixel by pixel') as page:
         gr.Markdown(f'# Streets, pixel by pixel\nDrop a photo of a street, and see for each pixel which of '
@@ -234,6 +243,9 @@ def build_page(
         with gr.Accordion('About this model', open=False):
             gr.Markdown(about(segmenter.facts))
         photo.change(answer, photo, seen, preprocess=False, api_name='segment')
+        page.load(None, None, None, js="""
+            () => document.querySelectorAll('.gallery-item').forEach(
+                (item, k) => item.setAttribute('aria-label', `drawn street ${k + 1}`))""")
         opacity.change(None, opacity, None, js="""
             value => document.querySelector('.gradio-container').style.setProperty('--opacity', value/100)""")
     return page
