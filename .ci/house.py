@@ -88,7 +88,7 @@ def readme_text() -> str:
     left_out = '#| hide', OPEN_IN
     notebook.cells = [cell for cell in notebook.cells if not cell.source.startswith(left_out)]
     text, _ = MarkdownExporter().from_notebook_node(notebook)
-    text = re.sub(r'\]\((?=images/|tests/|\w+\.ipynb)', '](nbs/', text)  # links as seen from the top
+    text = re.sub(r'\]\((?=images/|label_sets/|tests/|\w+\.ipynb)', '](nbs/', text)  # as seen from the top
     text = re.sub(r'\n{3,}', '\n\n', text).strip()
     return f'<!-- Made from nbs/index.ipynb by `python .ci/house.py readme`; edit that. -->\n\n{text}\n'
 

@@ -197,7 +197,7 @@ def check_out_folder(
 def _try_to_write(folder):
     "Make a file in a folder, or where that would be made, as a trial. Raises `DataError` or OSError."
     place = folder.resolve()
-    while not place.exists():
+    while not os.path.lexists(place):   # a link to itself is there, too
         place = place.parent
     if not place.is_dir():
         raise DataError(place, 'is no folder', f'name another place than {folder}')

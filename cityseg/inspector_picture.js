@@ -129,7 +129,7 @@ function extremes(ids, pick, reach, stride) {  // the lowest or highest within r
 }
 
 function paintDark(pixels, mask) {
-  for (let i = 0; i < pixels.length; i++) if (!mask[i]) pixels[i] = 0xa0000000
+  for (let i = 0; i < pixels.length; i++) if (!mask[i]) pixels[i] = 0x98000000
 }
 
 function confusionMask() {  // the pixels of a class that are predicted as the other
@@ -357,7 +357,7 @@ function probed(place) {  // [[[what, trainId], ...], how sure the model is]
 }
 
 function placeTip(pointer) {  // beside the pointer, and within the picture
-  const outline = canvas.getBoundingClientRect()
+  const outline = $('stage').getBoundingClientRect()
   const tip = $('tip')
   const x = pointer.clientX - outline.x
   const y = pointer.clientY - outline.y

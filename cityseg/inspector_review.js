@@ -182,6 +182,7 @@ async function goToSegment(segment) {
   if (state.segment !== segment || state.frame !== frame) return
   layers = {}
   state.mark = null
+  $('review').scrollIntoView({block: 'nearest'})
   const [left, top, right, bottom] = segment.box
   const [height, width] = segment.size
   state.zoom = bound(.5 / Math.max((right - left) / width, (bottom - top) / height), 1, 16)
@@ -215,8 +216,8 @@ function drawReview() {
   const facts = [
     `score ${segment.score.toFixed(2)}`, count(segment.area, 'pixel'), `${SEGMENTS.indexOf(segment) + 1} of ${SEGMENTS.length}`]
   $('segment').replaceChildren(
-    element('div', [named(segment.given, segment.given_probability), ' labelled']),
-    element('div', [named(segment.suggested, segment.suggested_probability), ' says the model']),
+    element('div', ['Label: ', named(segment.given, segment.given_probability)]),
+    element('div', ['Model: ', named(segment.suggested, segment.suggested_probability)]),
     element('div', facts.join(', '), {class: 'soft'}))
   for (const button of $('verdicts').children) {
     button.setAttribute('aria-pressed', button.value === verdictOf(segment))
@@ -229,7 +230,9 @@ function drawReview() {
 
 function named(name, probability) {  // a class with its colour and how probable the model finds it
   const trainId = CLASSES.findIndex(row => row.name === name)
-  return element('span', [swatch(trainId < 0 ? VOID : trainId), ' ', element('b', name), ` ${percent(probability)}%`])
+  const parts = [swatch(trainId < 0 ? VOID : trainId), ' ', element('b', name)]
+  if (trainId >= 0) parts.push(element('span', ` ${percent(probability)}% likely`, {class: 'soft'}))
+  return element('span', parts)
 }
 
 function downloadVerdicts() {
