@@ -56,7 +56,7 @@ class Export(Places):
 # %% ../nbs/43_deployment.ipynb #3e4a317b
 @dataclass
 class DemoApp:
-    """A page that runs a model: drop a photo, see its classes. At home, or as a Hugging Face Space.
+    """A page that runs a model, at home or as a Hugging Face Space: drop a photo, look.
 
     `pip install -r requirements.txt && python app.py` in the folder starts it, without cityseg."""
     model: MODEL  # a run, its best/ folder, an .onnx, or an SMP model on a hub

@@ -328,7 +328,7 @@ class Inspect(DataFlags):
 # %% ../nbs/42_verbs.ipynb #7c1e5a02
 @dataclass
 class Review(DataFlags):
-    """Where is the ground truth likely wrong? Its segments, by how strongly a model contradicts them.
+    """Where is the ground truth likely wrong? Its segments, the most contradicted first.
 
     An interrupted review goes on. `cityseg inspect --review` shows it."""
     model: MODEL  # a run, its best/ folder, an .onnx, or an SMP model on a hub
