@@ -146,7 +146,7 @@ def build_controls(
         place=_number('Frame', 'Frames as listed: keys up and down, or a number and Enter'),
         next=_button('\u2192', 'Next frame'),
         keys=widgets.Text(
-            placeholder='Keys: n p w',
+            description='Keys', placeholder='n p w',
             tooltip='Letters as commands: n next, p previous, w next worst; x, c, u, z verdicts'),
         opacity=_slider('Opacity', 'Opacity of the colours'),
         palette=_dropdown('Colours of the classes', _palettes(label_set)),
