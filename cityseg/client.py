@@ -34,8 +34,8 @@ _REMEDIES = {   # what the client or the server says (a pattern): what to do
     'already in use|409 ': f'another notebook of yours has this title: change title and id in {METADATA}',
     'phone|be verified': "verify your phone number on kaggle.com: that unlocks GPUs and the internet",
     '413 |too large': 'the notebook is too large for Kaggle: move data out of it, into a data set',
-    'denied|403 |404 |not found': 'is the name right, is it yours, has it been pushed? '
-                                  'cityseg kernel push NAME',
+    'denied|(?<!Tunnel connection failed: )403 |404 |not found':   # a proxy's own 403 is none of Kaggle's
+        'is the name right, is it yours, has it been pushed? cityseg kernel push NAME',
     '429 |too many requests': 'wait some minutes, then do it again',
     'unrecognized arguments': 'this client is too old for that: pip install -U kaggle'}
 
@@ -267,7 +267,7 @@ def push_model(
             write_json(Path(changed)/MODEL_METADATA, page)
             _models('update', '-p', changed)
     except RuntimeError as error:
-        if re.search('403 |denied', str(error)):
+        if not isinstance(error, Unanswered) and re.search('403 |denied', str(error)):
             raise PermissionError(f'Kaggle does not let you write to {id}: name your own account, '
                                   f'as in --to kaggle:{kaggle_user()}/{page["slug"]}') from error
         raise

@@ -18,7 +18,7 @@ import huggingface_hub
 from torch import nn
 from .client import MODEL_METADATA, VARIATION_METADATA, kaggle_user, push_model
 from .config import Run, differences, find_model
-from .core import DataError, atomic_write, duration, logger, printable, read_json, write_json
+from .core import DataError, atomic_write, duration, logger, one_line, printable, read_json, write_json
 from .export import drawn_frames, export_model, model_facts
 from .inference import Predictor
 from .labels import CITYSCAPES, LabelSet, spell_label_set
@@ -337,6 +337,7 @@ def push_to_hub(
 ) -> str:          # its address
     "Send a folder to Hugging Face. Raises PermissionError or RuntimeError; then there is what was before."
     api = huggingface_hub.HfApi()
+    huggingface_hub.get_session().timeout = 60   # by itself it would wait for ever
     try:
         address = api.create_repo(id, private=True, exist_ok=True)
         api.upload_folder(repo_id=id, folder_path=folder, commit_message='A model by cityseg')
@@ -347,9 +348,8 @@ def push_to_hub(
         if status in (401, 403):
             raise PermissionError(f'Hugging Face does not let you write to {id}: name your own account, or '
                                   'log in with a token that may write (`hf auth login`)') from error
-        reason = printable(' '.join(str(error).split())[:200])
-        remedy = 'look at the network, and do it again'
-        raise RuntimeError(f'{id} was not published ({type(error).__name__}: {reason}); {remedy}') from error
+        raise RuntimeError(f'{id} was not published ({one_line(error)}); look at the network and its proxy, '
+                           'and do it again') from error
     return str(address)
 
 def publish(
