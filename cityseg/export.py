@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from . import __version__
-from .core import DataError, atomic_write, check_regular_file, logger
+from .core import DataError, atomic_write, check_regular_file, logger, one_line
 from .data import frames
 from .frame import Frame
 from .labels import LabelSet, find_label_set, spell_label_set
@@ -143,7 +143,7 @@ def open_session(
     try:
         return InferenceSession(str(path), options, providers=providers)
     except Exception as error:   # it has classes of its own, right below Exception
-        what = f'is no ONNX file that can be run, or is cut off ({" ".join(str(error).split())[:120]})'
+        what = f'is no ONNX file that can be run, or is cut off ({one_line(error)})'
         raise DataError(path, what, 'copy it again, or name another model') from error
 
 def module_answer(
@@ -212,7 +212,7 @@ def write_graph(
         except OSError:
             raise
         except Exception as error:   # each architecture has its own way to fail
-            reason = ' '.join(str(error).split())[:200]
+            reason = one_line(error)
     name = type(deployed.model).__name__
     raise ValueError(f'{name} can not be exported ({reason}); an FPN, a Unet or a Segformer can')
 
@@ -350,13 +350,16 @@ class OnnxModel(nn.Module):
     def forward(self, x: torch.Tensor):
         if x.is_cuda and self.session.get_providers() == ['CPUExecutionProvider']:
             self._use_gpu(x.device.index)
+        height, width = x.shape[-2:]
+        rows, columns = self.window or (height, width)
+        x = F.pad(x, (0, max(0, columns - width), 0, max(0, rows - height)), mode='replicate')
         images = x.round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
         parts = np.split(images, len(images)) if self.one_by_one else [images]
         try:
             logits = [self.session.run(['logits'], {'images': part})[0] for part in parts]
         except Exception as error:   # ONNX Runtime has classes of its own, right below Exception
-            raise RuntimeError(' '.join(str(error).split())[:200]) from error
-        return torch.from_numpy(np.concatenate(logits)).to(x.device)
+            raise RuntimeError(one_line(error)) from error
+        return torch.from_numpy(np.concatenate(logits))[..., :height, :width].to(x.device)
 
 # %% ../nbs/26_export.ipynb #9959969a
 def load_onnx(

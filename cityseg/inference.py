@@ -333,7 +333,10 @@ class Predictor:
         batch: int | None = None,                  # windows at once; None: 4 on a GPU, else 1
         confidence: float = 0.                     # what is less probable than this becomes void, 0..1
     ):
-        window = window or getattr(model, 'window', None)   # some exported models take one size only
+        only = getattr(model, 'window', None)   # some exported models take one size
+        if only and tuple(window or only) != only:
+            raise ValueError(f'window: {tuple(window)}; this model takes {only[0]}x{only[1]} only')
+        window = window or only
         _check_options(window, stride, scales, batch)
         self.confidence = confidence
         self.model = model
