@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['ARCHITECTURES', 'LOSSES', 'AUGMENTATIONS', 'Share', 'Count', 'RECIPES', 'RECIPE_HELP', 'parse_loss', 'encoder_names',
-           'Range', 'Run', 'recipe', 'total_iterations', 'differences', 'find_model', 'weights_file', 'find_start']
+           'Range', 'Run', 'recipe', 'total_iterations', 'differences', 'find_model', 'weights_file', 'find_start',
+           'without_places']
 
 # %% ../nbs/02_config.ipynb #69cc048f
 import reprlib
@@ -376,7 +377,7 @@ def find_model(
                                 f'(was the run validated once?); {_WHAT_TO_NAME}')
     return folder
 
-# %% ../nbs/02_config.ipynb #667314e1
+# %% ../nbs/02_config.ipynb #4c1295bc
 _WEIGHT_FILES = '.pth', '.pt', '.bin', '.ckpt', '.tar', '.safetensors'
 
 def weights_file(
@@ -402,3 +403,14 @@ def find_start(
     weights_file(run)
     if run.start != 'none' and not Path(run.start).is_file():
         find_model(run.start)
+
+def without_places(
+    run: Run
+) -> Run:
+    "The same for others: of this machine's files only the names."
+    names = {}
+    for field in ('encoder_weights', 'start'):
+        value = getattr(run, field)
+        is_place = Path(value).is_absolute() or Path(value).exists() or value.startswith('.')
+        names[field] = Path(value).name if is_place else value
+    return replace(run, store='auto', **names)

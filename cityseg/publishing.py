@@ -7,7 +7,7 @@ __all__ = ['Target', 'parse_target', 'TrainingData', 'training_data', 'portable_
            'scores_section', 'training_section', 'loading_section', 'card_text', 'write_kaggle_metadata',
            'make_publication', 'check_login', 'push_to_hub', 'publish']
 
-# %% ../nbs/40_publishing.ipynb #2f8ed5da
+# %% ../nbs/40_publishing.ipynb #54ff11e1
 import json
 import re
 from dataclasses import replace
@@ -17,9 +17,9 @@ from typing import NamedTuple
 import huggingface_hub
 from torch import nn
 from .client import MODEL_METADATA, VARIATION_METADATA, kaggle_user, push_model
-from .config import Run, differences, find_model
+from .config import Run, differences, find_model, without_places
 from .core import DataError, atomic_write, duration, logger, one_line, printable, read_json, write_json
-from .export import drawn_frames, export_model, model_facts
+from .export import drawn_frames, export_model, model_facts, open_session
 from .inference import Predictor
 from .labels import CITYSCAPES, LabelSet, spell_label_set
 from .model import encoder_licence, fetch_model, load_model, save_model
@@ -86,29 +86,29 @@ def training_data(
              f'If it is [Cityscapes]({_LICENCE}) in another form: no commercial use.')
     return TrainingData('other', terms, note)
 
-# %% ../nbs/40_publishing.ipynb #035ae048
+# %% ../nbs/40_publishing.ipynb #8d4bacfa
 def portable_run(
     out: Path,            # run folder
     label_set: LabelSet
 ) -> Run:
     "The run with its classes spelled out, its length, and of files only the names."
-    run, (_, iterations) = read_run(out), run_progress(out)
-    names = {}
-    for field in ('encoder_weights', 'start'):
-        value = getattr(run, field)
-        is_place = Path(value).is_absolute() or Path(value).exists() or value.startswith('.')
-        names[field] = Path(value).name if is_place else value
-    return replace(run, store='auto', labels=spell_label_set(label_set),
-                   iterations=iterations or run.iterations, **names)
+    run, (_, iterations) = without_places(read_run(out)), run_progress(out)
+    return replace(run, labels=spell_label_set(label_set), iterations=iterations or run.iterations)
 
-# %% ../nbs/40_publishing.ipynb #c4773025
+# %% ../nbs/40_publishing.ipynb #b65491d9
 class Publication(NamedTuple):
     "All that a card tells of."
     target: Target
     model: nn.Module       # of `load_model`
     data: TrainingData
     best: dict             # row of the best validation; empty where there is none
-    files: list[str]       # that lie beside the card
+    images: list           # the shape that model.onnx takes; empty: there is none
+
+    @property
+    def place(self) -> str:
+        "What others call it: its name on the hub, or where Kaggle mounts it."
+        owner, name = self.target.id.split('/')
+        return self.target.id if self.target.hub == 'hf' else f'/kaggle/input/{name}/pytorch/default/1'
 
     @property
     def is_official(self) -> bool:
@@ -117,20 +117,20 @@ class Publication(NamedTuple):
         return bool(self.data.kind == 'cityscapes' and whole and self.best
                     and self.model.label_set == CITYSCAPES)
 
+# %% ../nbs/40_publishing.ipynb #e7fab0fb
 def front_matter(
     card: Publication
 ) -> dict:            # for the head of a README.md on Hugging Face
     "What the hub reads of a card."
-    licence = dict(license='other', license_name='terms-of-the-training-data', license_link='LICENSE.md')
-    if card.data.kind == 'cityscapes':
-        licence.update(license_name='cityscapes', license_link=_LICENCE)
-    if card.data.kind == 'drawn':
-        licence = dict(license='mit')
+    licence = dict(
+        drawn=dict(license='mit'),
+        cityscapes=dict(license='other', license_name='cityscapes', license_link=_LICENCE),
+        other=dict(license='other', license_name='terms-of-the-training-data', license_link='LICENSE.md'))
     tags = ['cityseg', 'semantic-segmentation', 'pytorch', type(card.model).__name__.lower()]
-    tags += ['onnx'] if 'model.onnx' in card.files else []
+    tags += ['onnx'] if card.images else []
     tags += ['cityscapes'] if card.data.kind == 'cityscapes' else []
-    matter = dict(licence, library_name='segmentation-models-pytorch', tags=tags)
-    matter['pipeline_tag'] = 'image-segmentation'
+    matter = dict(licence[card.data.kind], library_name='segmentation-models-pytorch',
+                  pipeline_tag='image-segmentation', tags=tags)
     if card.is_official:
         score = dict(type='mean_iou', name='mean IoU', value=round(card.best['miou'], 4))
         task = dict(type='image-segmentation', name='Semantic segmentation')
@@ -139,7 +139,7 @@ def front_matter(
             dict(task=task, dataset=dataset, metrics=[score])])]
     return matter
 
-# %% ../nbs/40_publishing.ipynb #2053bd2c
+# %% ../nbs/40_publishing.ipynb #2384e1ea
 def scores_section(
     card: Publication
 ) -> str:
@@ -162,6 +162,7 @@ def scores_section(
         lines.append(f'| {number} | {name.replace("|", "/")} | `{color}` | {score} |')
     return '\n'.join(lines)
 
+# %% ../nbs/40_publishing.ipynb #aff917ff
 def training_section(
     folder: Path,      # with run.json and history.jsonl; or without
     machine: dict      # versions and device
@@ -182,36 +183,42 @@ def training_section(
     lines += ['', f'Versions: {versions}.', '', picture]
     return '\n'.join(lines)
 
-def _onnx_lines(card):
-    "How to run the ONNX file."
-    hub, id = card.target
-    run = "session.run(None, {'images': photos})   # uint8 RGB [B,H,W,3]"
-    if hub == 'kaggle':
-        path = f"'/kaggle/input/{id.partition('/')[2]}/pytorch/default/1/model.onnx'"
-        return ['import onnxruntime', f'session = onnxruntime.InferenceSession({path})',
-                f'train_ids, logits = {run}']
-    path = f"huggingface_hub.hf_hub_download('{id}', 'model.onnx')"
-    return ['import huggingface_hub, onnxruntime',
-            f'session = onnxruntime.InferenceSession({path})', f'train_ids, logits = {run}']
-
+# %% ../nbs/40_publishing.ipynb #d9118f59
 def loading_section(
     card: Publication
 ) -> str:
     "How to load it, in three lines each."
-    hub, id = card.target
-    place = id if hub == 'hf' else f'/kaggle/input/{id.partition("/")[2]}/pytorch/default/1'
     mean = [round(value, 3) for value in card.model.mean]
     std = [round(value, 3) for value in card.model.std]
-    parts = ['## How to load it', '', '```sh', "pip install 'git+https://github.com/cityseg/cityseg'",
-             f'cityseg predict {place} PHOTOS --out seen   # masks and overlays', '```', '', '```python',
-             'import segmentation_models_pytorch as smp', f"model = smp.from_pretrained('{place}').eval()",
-             'logits = model(x)   # float [B,3,H,W], sides multiples of 32: (RGB in 0..1 - mean)/std', '```',
-             '', f'where mean is {mean} and std {std}.']
-    if 'model.onnx' in card.files:
-        parts += ['', 'Without PyTorch:', '', '```python', *_onnx_lines(card), '```']
-    if hub == 'kaggle':
-        parts += ['', f'In a kernel: `cityseg kernel push submission --model {id}/pyTorch/default`.']
-    return '\n'.join(parts)
+    text = f'''## How to load it
+
+```sh
+pip install 'git+https://github.com/cityseg/cityseg'
+cityseg predict {card.place} PHOTOS --out seen   # masks and overlays
+```
+
+```python
+import segmentation_models_pytorch as smp
+model = smp.from_pretrained('{card.place}').eval()
+logits = model(x)   # float [B,3,H,W], sides multiples of 32: (RGB in 0..1 - mean)/std
+```
+
+Its mean is {mean}, its std {std}.'''
+    imported, file = 'onnxruntime', f"'{card.place}/model.onnx'"
+    if card.target.hub == 'hf':
+        imported = 'onnxruntime, huggingface_hub as hub'
+        file = f"hub.hf_hub_download('{card.place}', 'model.onnx')"
+    if card.images:
+        text += f''' Without PyTorch, from photos uint8 RGB [{", ".join(map(str, card.images))}]:
+
+```python
+import {imported}
+session = onnxruntime.InferenceSession({file})
+train_ids, logits = session.run(None, {{'images': photos}})
+```'''
+    if card.target.hub == 'kaggle':
+        text += f'\n\nIn a kernel: `cityseg kernel push submission --model {card.target.id}/pyTorch/default`.'
+    return text
 
 # %% ../nbs/40_publishing.ipynb #a64d52d1
 def card_text(
@@ -226,8 +233,8 @@ def card_text(
     weights = f" timm's weights of {encoder}, if it began with them, come under {licence}." if licence else ''
     about = (f'{type(card.model).__name__} with {encoder}, {count:.1f} million parameters, made with '
              '[segmentation-models-pytorch](https://github.com/qubvel-org/segmentation_models.pytorch) and '
-             '[cityseg](https://github.com/cityseg/cityseg): it gives each pixel of a street scene one of '
-             f'{len(card.model.label_set)} classes.')
+             '[cityseg](https://github.com/cityseg/cityseg): it gives each pixel of a street scene one '
+             f'class of {card.model.label_set}.')
     seen = f'\n\n{card.data.note[0].upper()}{card.data.note[1:]}.' if card.data.note else ''
     pictured = ('![photo, ground truth, prediction and errors, drawn](example.jpg)\n\n'
                 'A scene of a drawn city: what it does there says little of real streets.')
@@ -236,7 +243,7 @@ def card_text(
              training_section(folder, machine)]
     return printable('\n\n'.join(part for part in parts if part)) + '\n'
 
-# %% ../nbs/40_publishing.ipynb #530bf042
+# %% ../nbs/40_publishing.ipynb #2fc885ad
 def _write_pictures(folder, model, frame):
     "curves.jpg where there is a history, example.jpg."
     label = frame.label() if frame.labelled else None
@@ -249,13 +256,16 @@ def _write_pictures(folder, model, frame):
             figure.savefig(path, dpi=110, bbox_inches='tight')
 
 def _write_onnx(folder, model, listed):
-    "model.onnx, or a word why there is none."
+    "model.onnx, or a word why there is none; the shape of the images that it takes."
+    path = folder/'model.onnx'
     try:
-        export_model(model.cpu(), model_facts(model, folder), folder/'model.onnx', listed)
+        export_model(model.cpu(), model_facts(model, folder), path, listed)
     except (ValueError, RuntimeError) as error:
         logger.warning(f'goes without an .onnx: {error}')
+        return []
+    return open_session(path).get_inputs()[0].shape
 
-# %% ../nbs/40_publishing.ipynb #f7c3e313
+# %% ../nbs/40_publishing.ipynb #19814beb
 def write_kaggle_metadata(
     folder: Path,
     card: Publication,
@@ -278,6 +288,20 @@ def write_kaggle_metadata(
         fineTunable=True, trainingData=[], modelInstanceType='Unspecified',
         baseModelInstance='', externalBaseModelUrl=''))
 
+def _write_card(folder, card, out):
+    "README.md, and what the hub wants beside it."
+    machine = out/'machine.json'
+    text = card_text(card, folder, read_json(machine) if machine.exists() else machine_facts())
+    lines = [f'{key}: {json.dumps(value)}' for key, value in front_matter(card).items()]   # JSON is YAML
+    with atomic_write(folder/'README.md') as path:
+        path.write_text('\n'.join(['---', *lines, '---', '', text]), 'utf-8')
+    if card.target.hub == 'kaggle':
+        write_kaggle_metadata(folder, card, text)
+    elif card.data.kind == 'other':
+        with atomic_write(folder/'LICENSE.md') as path:
+            path.write_text(card.data.terms + '\n', 'utf-8')
+
+# %% ../nbs/40_publishing.ipynb #f5321183
 def make_publication(
     source: str | Path,  # as `find_model` takes it
     folder: Path,        # to be written; empty or new
@@ -299,25 +323,11 @@ def make_publication(
     with TemporaryDirectory() as scratch:
         listed = drawn_frames(Path(scratch), model.label_set, 2)
         _write_pictures(folder, model, listed[0])
-        _write_onnx(folder, model, listed)
+        images = _write_onnx(folder, model, listed)
     scored = [row for row in rows if row['miou'] == row['miou']]
     best = max(scored, key=lambda row: row['miou'], default={})
-    card = Publication(target, model, training_data(out), best, [path.name for path in folder.iterdir()])
-    _write_card(folder, card, out)
+    _write_card(folder, Publication(target, model, training_data(out), best, images), out)
     return sorted(path.name for path in folder.iterdir())
-
-def _write_card(folder, card, out):
-    "README.md, and what the hub wants beside it."
-    machine = out/'machine.json'
-    text = card_text(card, folder, read_json(machine) if machine.exists() else machine_facts())
-    lines = [f'{key}: {json.dumps(value)}' for key, value in front_matter(card).items()]   # JSON is YAML
-    with atomic_write(folder/'README.md') as path:
-        path.write_text('\n'.join(['---', *lines, '---', '', text]), 'utf-8')
-    if card.target.hub == 'kaggle':
-        write_kaggle_metadata(folder, card, text)
-    elif card.data.kind == 'other':
-        with atomic_write(folder/'LICENSE.md') as path:
-            path.write_text(card.data.terms + '\n', 'utf-8')
 
 # %% ../nbs/40_publishing.ipynb #0f20ff35
 def check_login(
