@@ -104,7 +104,7 @@ def model_facts(
         std=json.dumps(model.std), licence=licence,
         training=json.dumps(training))
 
-# %% ../nbs/26_export.ipynb #437f81e2
+# %% ../nbs/26_export.ipynb #99fd2911
 @contextmanager
 def _quiet():
     "Leave out what torch and ONNX Runtime say about their own ways."
@@ -117,6 +117,7 @@ def _quiet():
     finally:
         logging.disable(before)
 
+# %% ../nbs/26_export.ipynb #7e8077ff
 def need(
     *packages: str  # of the extra `export`
 ):
@@ -128,7 +129,7 @@ def need(
             raise RuntimeError(f"{error}: an .onnx file needs it; pip install 'cityseg[export]', or "
                                'pip install onnx onnxruntime onnxscript') from error
 
-# %% ../nbs/26_export.ipynb #69c50ed9
+# %% ../nbs/26_export.ipynb #378202b7
 def open_session(
     path: Path  # .onnx
 ) -> object:    # ONNX Runtime's `InferenceSession`, on a GPU if it knows one
@@ -147,6 +148,7 @@ def open_session(
         what = f'is no ONNX file that can be run, or is cut off ({one_line(error)})'
         raise DataError(path, what, 'copy it again, or name another model') from error
 
+# %% ../nbs/26_export.ipynb #f379a27a
 def module_answer(
     module: nn.Module  # of `Deployed`'s kind
 ) -> Callable:         # images uint8 [B,H,W,3] -> trainIds uint8 [B,H,W], logits float32 [B,classes,H,W]
@@ -175,6 +177,8 @@ def write_program(
     free: tuple[int, ...]   # of `AXES`, which are open
 ):
     "Write what `torch.export` gave as a file that others read."
+    for node in program.graph.nodes:
+        node.meta.pop('stack_trace', None)   # with folders of this machine
     if path.suffix == '.pt2':
         torch.export.save(program, path, extra_files={'cityseg.json': json.dumps(facts)})
         return
@@ -221,7 +225,7 @@ def write_graph(
     name = type(deployed.model).__name__
     raise ValueError(f'{name} can not be exported ({reason}); an FPN, a Unet or a Segformer can')
 
-# %% ../nbs/26_export.ipynb #047a2479
+# %% ../nbs/26_export.ipynb #3c646243
 def halve(
     path: Path  # .onnx; is changed
 ):
@@ -231,6 +235,7 @@ def halve(
     with _quiet():
         onnx.save(convert_float_to_float16(onnx.load(path), keep_io_types=True), path)
 
+# %% ../nbs/26_export.ipynb #a57bceff
 def quantize(
     path: Path,             # .onnx; is changed
     listed: list[Frame],    # on which the ranges are measured
@@ -396,7 +401,7 @@ def check_export(
     if form == 'onnx':
         need('onnx', 'onnxruntime', 'onnxscript')
 
-# %% ../nbs/26_export.ipynb #24b4ac42
+# %% ../nbs/26_export.ipynb #1eb40cfc
 def export_model(
     model: nn.Module,               # of `load_model`
     facts: dict[str, str],          # of `model_facts`
@@ -427,6 +432,7 @@ def export_model(
         megabytes = found.megabytes[0], path.stat().st_size/1e6
     return replace(found, megabytes=megabytes)
 
+# %% ../nbs/26_export.ipynb #d4a3edda
 def drawn_frames(
     folder: Path,         # to draw them into
     label_set: LabelSet,  # of a model

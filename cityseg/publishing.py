@@ -209,7 +209,9 @@ Its mean is {mean}, its std {std}.'''
         imported = 'onnxruntime, huggingface_hub as hub'
         file = f"hub.hf_hub_download('{card.place}', 'model.onnx')"
     if card.images:
-        text += f''' Without PyTorch, from photos uint8 RGB [{", ".join(map(str, card.images))}]:
+        text += f'''
+
+Without PyTorch, from photos uint8 RGB [{", ".join(map(str, card.images))}]:
 
 ```python
 import {imported}
