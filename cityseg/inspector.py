@@ -130,7 +130,8 @@ def _with_parts(widget):
 
 # %% ../nbs/35_inspector.ipynb #cba04e16
 _TAKE_NO_KEYS = widgets.Button, widgets.Checkbox, widgets.Dropdown, widgets.Select, widgets.ToggleButtons
-_AT_ONCE = .05   # seconds between two acts, when the second one waited for the first
+_AT_ONCE = .05   # seconds between two acts: the second one waited for the first
+_A_WHILE = .3    # seconds after a click in which nobody writes elsewhere
 
 class Inspector(widgets.VBox):
     """Frames, their ground truth and predictions, in a live notebook.
@@ -157,7 +158,7 @@ class Inspector(widgets.VBox):
         self.seen = set()    # names of frames that were looked at
         self.result = None   # of the frame that is shown
         self.setting = False # controls are set by ourselves
-        self.acted = 0       # when the last act was over, seconds
+        self.busy_since = self.idle_since = 0   # seconds; the latter when the last act was over
         source = PredictionSource(predictions, model)
         second = PredictionSource(other) if other else None
         for one in filter(None, (source.model, second and second.model)):
@@ -216,13 +217,16 @@ class Inspector(widgets.VBox):
 
     def _act(self, act, control):
         "Do what a control is for; the focus goes where keys are safe, unless the person may be elsewhere."
-        waited = time.monotonic() - self.acted < _AT_ONCE
+        now = time.monotonic()
+        if now - self.idle_since > _AT_ONCE:
+            self.busy_since = now
         if isinstance(control, _TAKE_NO_KEYS):
-            (control.blur if waited else self.controls.keys.focus)()
+            is_fresh = now - self.busy_since < _A_WHILE
+            (self.controls.keys.focus if is_fresh else control.blur)()
         try:
             act()
         finally:
-            self.acted = time.monotonic()
+            self.idle_since = time.monotonic()
 
     @contextmanager
     def _setting(self):

@@ -11,6 +11,7 @@ import html
 from collections.abc import Collection
 from dataclasses import replace
 from importlib.resources import files
+from itertools import product
 from types import SimpleNamespace
 import cv2
 import ipywidgets as widgets
@@ -108,7 +109,8 @@ def build_list_controls(
         sort=_dropdown('Sort frames', {f'Sort by {by}': by for by in sorts}),
         sort_class=_dropdown('Class to sort by; of a confusion: the true one', classes),
         sort_predicted=_dropdown('The class that it is taken for', predicted),
-        confusions=_dropdown('The largest confusions of all frames', [('Largest confusions', None)]),
+        confusions=widgets.ToggleButtons(options=[], tooltip='Which class is taken for which'),
+        shares=widgets.HTML(),
         frames=widgets.Select(tooltip='Frames'))
 
 def build_review_controls() -> dict:  # of widgets
@@ -174,8 +176,9 @@ def arrange(
     for chip in c.chips:
         chip.add_class('cs-chip')
     filters = widgets.HBox([c.city, c.contains])
-    order = [c.sort, c.sort_class, c.sort_predicted, c.confusions]
+    order = [c.sort, c.sort_class, c.sort_predicted]
     find = widgets.VBox([c.count, c.search, filters, *order, c.frames]).add_class('cs-find')
+    c.matrix = widgets.GridBox([c.shares, c.confusions]).add_class('cs-matrix')
     c.review = _row(c.segment, c.about, c.wrong, c.right, c.unsure, c.undo).add_class('cs-review')
     look = widgets.VBox([
         _row(c.title, c.worst, c.save),
@@ -185,7 +188,8 @@ def arrange(
         c.review,
         _row(c.previous, c.place, c.next, c.keys, c.opacity, c.legend, c.palette, c.all, c.none),
         widgets.Box(c.chips).add_class('cs-chips'),
-        c.note]).add_class('cs-look')
+        c.note,
+        c.matrix]).add_class('cs-look')
     style = (files('cityseg')/'inspector_widget.html').read_text('utf-8')
     return [widgets.HTML(style), widgets.GridBox([find, look]).add_class('cs-main')]
 
@@ -226,31 +230,49 @@ def fill_list(
     c.count.value = f'<b>Frames</b> <span class="soft">{len(options)} of {len(results)}</span>'
     show_widget(c.sort_class, by.endswith(' of'))
     show_widget(c.sort_predicted, by == 'confusion of')
-    show_widget(c.confusions, by == 'confusion of')
+    show_widget(c.matrix, by == 'confusion of' and c.confusions.options)
     return list(listed.values())
 
 # %% ../nbs/34_inspector_controls.ipynb #21a0ce51
+def _draw_matrix(rows, columns, names, shares):
+    "The look of a matrix as HTML: names above and beside it, shares of the rows [n,n] in its cells."
+    parts = ['<u>Of each class (row), % predicted as</u>', *(f'<b class="top">{html.escape(names[predicted])}</b>' for predicted in columns)]
+    for truth in rows:
+        parts.append(f'<b>{html.escape(names[truth])}</b>')
+        for predicted in columns:
+            share = 100*shares[truth, predicted]
+            kind = 'right' if truth == predicted else 'wrong'
+            text = f'{share:.0f}' if share >= .5 else ''
+            parts.append(f'<i class="{kind}" style="--share: {6*share**.5:.0f}%">{text}</i>')
+    return f'<div aria-hidden="true" style="--columns: {len(columns)}">{"".join(parts)}</div>'
+
 def offer_confusions(
     c: SimpleNamespace,         # of `build_controls`
     results: list[FrameResult],
     choose: bool                # the largest one
 ):
-    "Offer the ten largest confusions of some frames, and mark the one that frames are sorted by."
+    "Offer the classes that are taken for others, and mark the confusion that frames are sorted by."
     known = [result.confusion for result in results if result.confusion is not None]
-    wrong = np.array(sum(known)) if known else np.zeros((1, 1), int)
+    pixels = np.array(sum(known)) if known else np.zeros((1, 1), int)
+    wrong = pixels.copy()
     np.fill_diagonal(wrong, 0)
+    rows = np.flatnonzero(wrong.any(1)).tolist()
+    columns = np.flatnonzero(wrong.any(0)).tolist()
+    shares = pixels/np.maximum(pixels.sum(1, keepdims=True), 1)
     names = list(c.sort_class.options)
-    options = [('Largest confusions', None)]
-    for cell in np.argsort(-wrong, axis=None, kind='stable')[:10]:
-        truth, predicted = map(int, np.unravel_index(cell, wrong.shape))
-        if wrong[truth, predicted]:
-            text = f'{names[truth]} \u2192 {names[predicted]}: {wrong[truth, predicted]:,} pixels'
-            options.append((text, (truth, predicted)))
-    if choose and len(options) > 1:
-        c.sort_class.value, c.sort_predicted.value = options[1][1]
+    cells = {}
+    for truth, predicted in product(rows, columns):
+        amount = f'{pixels[truth, predicted]:,} pixels ({shares[truth, predicted]:.1%})'
+        cells[f'truth {names[truth]}, predicted {names[predicted]}: {amount}'] = truth, predicted
+    if choose and cells:
+        c.sort_class.value, c.sort_predicted.value = map(int, np.unravel_index(wrong.argmax(), wrong.shape))
     chosen = c.sort_class.value, c.sort_predicted.value
-    c.confusions.options = options
-    c.confusions.value = chosen if chosen in dict(options).values() else None
+    with c.confusions.hold_sync():
+        c.confusions.options = cells
+        c.confusions.tooltips = list(cells)
+        c.confusions.value = chosen if chosen in cells.values() else None
+        c.confusions.layout.grid_template_columns = f'repeat({len(columns)}, minmax(0, 1fr))'
+    c.shares.value = _draw_matrix(rows, columns, names, shares)
 
 # %% ../nbs/34_inspector_controls.ipynb #4caae137
 def mark(
@@ -322,8 +344,8 @@ def look_at(
     left, top, right, bottom = box
     height, width = size
     largest = max((right - left)/width, (bottom - top)/height, 1/32)
-    c.zoom.value = np.clip(.5/largest, 1, 16)
+    c.zoom.value = np.clip(round(.5/largest/c.zoom.step)*c.zoom.step, 1, 16)
     part = 1/c.zoom.value
     beyond = max(1 - part, 1e-6)     # what can be moved
-    c.across.value = np.clip(((left + right)/2/width - part/2)/beyond, 0, 1)
-    c.down.value = 1 - np.clip(((top + bottom)/2/height - part/2)/beyond, 0, 1)
+    c.across.value = round(np.clip(((left + right)/2/width - part/2)/beyond, 0, 1), 2)
+    c.down.value = round(1 - np.clip(((top + bottom)/2/height - part/2)/beyond, 0, 1), 2)
