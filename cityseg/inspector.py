@@ -6,6 +6,7 @@
 __all__ = ['Prefetcher', 'ReviewQueue', 'Inspector']
 
 # %% ../nbs/35_inspector.ipynb #bd24d2fe
+import csv
 import html
 import os
 import time
@@ -23,8 +24,9 @@ from .frame_result import FrameResult, PredictionSource, Predictions
 from .frame_result import notes_path, read_notes, read_result, sort_results, write_note
 from .inspector_controls import VERDICTS, arrange, build_controls, draw_picture, fill_list, look_at
 from .inspector_controls import offer_confusions, show_widget, title_html
-from .inspector_page import read_review, segment_mask
+from .inspector_page import segment_mask
 from .labels import CITYSCAPES
+from .review import COLUMNS, read_review
 
 # %% ../nbs/35_inspector.ipynb #b78fbf12
 class Prefetcher:
@@ -101,6 +103,16 @@ class ReviewQueue:
         self.judged.pop()
         self.number = number
         return True
+
+    def write_csv(self,
+        path: Path
+    ):
+        "Write the segments with their verdicts as a table, as the page does."
+        with path.open('w', newline='', encoding='utf-8') as file:
+            table = csv.DictWriter(file, [*COLUMNS, 'verdict'], extrasaction='ignore')
+            table.writeheader()
+            for number, segment in enumerate(self.segments, 1):
+                table.writerow(segment | dict(verdict=self.verdict(number)))
 
     def about(self) -> str:
         "What is known of this segment, as HTML."
@@ -207,6 +219,7 @@ class Inspector(widgets.VBox):
             c.all: lambda: self.switch_classes(True),
             c.none: lambda: self.switch_classes(False),
             c.undo: self.undo,
+            c.save_verdicts: self.save_verdicts,
             **{getattr(c, verdict): partial(self.judge, verdict) for verdict in VERDICTS}}
         for button, act in clicks.items():
             button.on_click(partial(self._act, act))
@@ -373,15 +386,22 @@ class Inspector(widgets.VBox):
 
     def save(self):
         "Save the picture as it is shown."
-        if self.result is None:
-            return
-        path = self.out/f'{self.result.frame.name}_{self.view.replace(" ", "_")}.png'
+        if self.result is not None:
+            picture = cv2.imencode('.png', self.picture[..., ::-1])[1]
+            name = f'{self.result.frame.name}_{self.view.replace(" ", "_")}.png'
+            self._save(name, lambda part: part.write_bytes(picture))
+
+    def save_verdicts(self):
+        "Save the segments with their verdicts."
+        self._save('verdicts.csv', self.queue.write_csv)
+
+    def _save(self, name, write):
         try:
-            with atomic_write(path) as part:
-                part.write_bytes(cv2.imencode('.png', self.picture[..., ::-1])[1])
-            self.say(f'saved {path.name}')
+            with atomic_write(self.out/name) as part:
+                write(part)
+            self.say(f'saved {name}')
         except OSError as error:
-            self.say(f'{path.name} is not saved: {error.strerror}; name a folder to write to with out=')
+            self.say(f'{name} is not saved: {error.strerror}; name a folder to write to with out=')
 
     def _keep(self, name, text):
         "Keep a note on a frame or segment. Says so where it can't be kept, and gives False."

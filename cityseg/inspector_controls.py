@@ -120,7 +120,9 @@ def build_review_controls() -> dict:  # of widgets
     return dict(
         segment=_number('Segment', 'Segments, the most contradicted first: keys up and down'),
         about=widgets.HTML(),
-        undo=_button('Undo (z)', 'Take the last verdict back: key z'), **verdicts)
+        undo=_button('Undo (z)', 'Take the last verdict back: key z'),
+        save_verdicts=_button('Save verdicts', 'Save segments and verdicts as verdicts.csv'),
+        **verdicts)
 
 def build_controls(
     views: list[str],    # names from VIEWS
@@ -179,7 +181,8 @@ def arrange(
     order = [c.sort, c.sort_class, c.sort_predicted]
     find = widgets.VBox([c.count, c.search, filters, *order, c.frames]).add_class('cs-find')
     c.matrix = widgets.GridBox([c.shares, c.confusions]).add_class('cs-matrix')
-    c.review = _row(c.segment, c.about, c.wrong, c.right, c.unsure, c.undo).add_class('cs-review')
+    c.review = _row(c.segment, c.about, c.wrong, c.right, c.unsure, c.undo, c.save_verdicts)
+    c.review.add_class('cs-review')
     look = widgets.VBox([
         _row(c.title, c.worst, c.save),
         _row(c.view, c.zoom).add_class('cs-top'),
@@ -212,13 +215,14 @@ def fill_list(
     "List the frames that fit; the selected one stays so when it is among them."
     by, order = c.sort.value, (c.sort.value, c.sort_class.value, c.sort_predicted.value)
     found = find_results(results, notes, c.search.value, c.city.value, c.contains.value)
+    if by == 'confusion of':
+        found = [result for result in found if sort_number(result, *order) > 0]
     listed = {}    # frame name -> frame
     options = []
     for result in sort_results(found, *order):
         name = result.frame.name
         number = sort_number(result, *order)
-        in_pixels = by == 'confusion of' and not np.isnan(number)
-        text = f'{number:,}' if in_pixels else _percent(number)
+        text = f'{number:,}' if by == 'confusion of' else _percent(number)
         mark = _PENCIL if name in notes else _SPACE
         options.append((f'{text:\u2007>5}{mark}{name}', name))
         listed[name] = result.frame
@@ -236,7 +240,9 @@ def fill_list(
 # %% ../nbs/34_inspector_controls.ipynb #21a0ce51
 def _draw_matrix(rows, columns, names, shares):
     "The look of a matrix as HTML: names above and beside it, shares of the rows [n,n] in its cells."
-    parts = ['<u>Of each class (row), % predicted as</u>', *(f'<b class="top">{html.escape(names[predicted])}</b>' for predicted in columns)]
+    parts = ['<u>Of each class (row), % predicted as</u>']
+    for predicted in columns:
+        parts.append(f'<b class="top">{html.escape(names[predicted])}</b>')
     for truth in rows:
         parts.append(f'<b>{html.escape(names[truth])}</b>')
         for predicted in columns:
