@@ -169,7 +169,7 @@ class Inspector(widgets.VBox):
         self.scored = {}     # frame name -> result without arrays
         self.seen = set()    # names of frames that were looked at
         self.result = None   # of the frame that is shown
-        self.setting = False # controls are set by ourselves
+        self.is_setting = False # controls are set by ourselves
         self.busy_since = self.idle_since = 0   # seconds; the latter when the last act was over
         source = PredictionSource(predictions, model)
         second = PredictionSource(other) if other else None
@@ -225,7 +225,7 @@ class Inspector(widgets.VBox):
             button.on_click(partial(self._act, act))
 
     def _take_change(self, act, change):
-        if not self.setting:
+        if not self.is_setting:
             self._act(partial(act, change), change.owner)
 
     def _act(self, act, control):
@@ -244,11 +244,11 @@ class Inspector(widgets.VBox):
     @contextmanager
     def _setting(self):
         "Controls that are set within don't act."
-        self.setting = True
+        self.is_setting = True
         try:
             yield
         finally:
-            self.setting = False
+            self.is_setting = False
 
     def update(self,
         moved: widgets.Widget | None = None   # the control that was moved

@@ -222,9 +222,9 @@ def fill_list(
     for result in sort_results(found, *order):
         name = result.frame.name
         number = sort_number(result, *order)
-        text = f'{number:,}' if by == 'confusion of' else _percent(number)
+        text = f'{number:\u2007>7,}' if by == 'confusion of' else f'{_percent(number):\u2007>5}'
         mark = _PENCIL if name in notes else _SPACE
-        options.append((f'{text:\u2007>5}{mark}{name}', name))
+        options.append((f'{text}{mark}{name}', name))
         listed[name] = result.frame
     selected = c.frames.value if c.frames.value in listed else next(iter(listed), None)
     c.frames.options = options
