@@ -142,8 +142,8 @@ def _with_parts(widget):
 
 # %% ../nbs/35_inspector.ipynb #cba04e16
 _TAKE_NO_KEYS = widgets.Button, widgets.Checkbox, widgets.Dropdown, widgets.Select, widgets.ToggleButtons
-_AT_ONCE = .05   # seconds between two acts: the second one waited for the first
-_A_WHILE = .3    # seconds after a click in which nobody writes elsewhere
+_AT_ONCE = .05   # seconds between two acts when the second one had to wait
+_A_WHILE = .3    # seconds: nobody clicks, clicks elsewhere and writes in less
 
 class Inspector(widgets.VBox):
     """Frames, their ground truth and predictions, in a live notebook.
@@ -169,8 +169,9 @@ class Inspector(widgets.VBox):
         self.scored = {}     # frame name -> result without arrays
         self.seen = set()    # names of frames that were looked at
         self.result = None   # of the frame that is shown
-        self.is_setting = False # controls are set by ourselves
-        self.busy_since = self.idle_since = 0   # seconds; the latter when the last act was over
+        self.is_setting = False   # controls, by ourselves
+        self.busy_since = 0       # when acts began of which each followed at once, seconds
+        self.idle_since = 0       # when the last one was over
         source = PredictionSource(predictions, model)
         second = PredictionSource(other) if other else None
         for one in filter(None, (source.model, second and second.model)):
@@ -359,6 +360,8 @@ class Inspector(widgets.VBox):
             c.segment.value = number
             c.search.value = c.city.value = ''   # so that its frame is listed
             c.contains.value = ANY_CLASS
+            if c.sort.value == 'confusion of':
+                c.sort.value = 'name'
             c.frames.options = list(self.frames)
             c.frames.value = segment['frame']
             look_at(c, segment['box'], segment['rle']['size'])
