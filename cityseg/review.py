@@ -148,7 +148,7 @@ def score_of(
     expected = (counts[given, said] + 1)/(counts[:, said].sum(0) + 100)
     surprise = -np.average(np.log(expected), weights=pixels)
     importance = .5 if given == len(counts) - 1 else 1
-    return float(surprise*depth/(depth + 2*band)*share/(share + SMALLEST)*importance)
+    return float(surprise*depth/(depth + 2*band)*share/(share + 5*SMALLEST)*importance)
 
 # %% ../nbs/32_review.ipynb #2ecec420
 def encode_rle(
@@ -232,7 +232,8 @@ def _scored(path, head):
         others = counts.copy()
         others.flat[line['places']] -= line['counts']
         for segment in line['segments']:
-            answers = {int(answer): pixels for answer, pixels in segment.pop('answers').items()}
+            said = segment.pop('answers')   # JSON has made texts of its keys
+            answers = {int(answer): pixels for answer, pixels in said.items()}
             share = segment['area']/np.prod(segment['rle']['size'])
             score = score_of(answers, rows[segment['given']], segment['depth'], share, others, head['band'])
             yield {**segment, 'score': round(score, 4)}
@@ -256,8 +257,8 @@ def review(
         raise ValueError('no frames to review')
     check_same_classes(predict, frames)
     out = Path(out)
-    head = dict(model=predict.tag, split=frames[0].split, classes=list(frames[0].label_set.names), band=band, steps=STEPS,
-                frames=len(frames), first=frames[0].name, last=frames[-1].name)
+    head = dict(model=predict.tag, split=frames[0].split, classes=list(frames[0].label_set.names),
+                band=band, steps=STEPS, frames=len(frames), first=frames[0].name, last=frames[-1].name)
     with folder_lock(out, seconds=0):
         lines = out/'frames.jsonl'
         _note_frames(predict, frames, lines, head, band)
