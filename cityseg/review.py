@@ -57,11 +57,12 @@ class Doubt(NamedTuple):
     mask: np.ndarray              # bool [H,W]
     instance: int | None          # of the label that is there
 
-def _opened(mask, band):
-    "What of a mask is thicker than a band."
+def _open(against, keys, band):
+    "Of the pixels against a label those that lie in regions, of one key each, that are thicker than a band."
     square = np.ones((band + 1, band + 1), np.uint8)
-    core = cv2.erode(np.uint8(mask), square, anchor=(0, 0))
-    return cv2.dilate(core, square, anchor=(band, band)) > 0   # an even square has no middle
+    lowest, highest = cv2.erode(keys, square, anchor=(0, 0)), cv2.dilate(keys, square, anchor=(0, 0))
+    cores = np.uint8(against & (lowest == highest))
+    return cv2.dilate(cores, square, anchor=(band, band)) > 0   # an even square has no middle
 
 def number_segments(
     mask: np.ndarray,             # the pixels of a class, bool [H,W]
@@ -71,8 +72,9 @@ def number_segments(
     _, numbers = cv2.connectedComponents(np.uint8(mask))
     if instances is not None:
         objects = np.where(instances[mask] >= 1000, instances[mask], 0)
-        both = numbers[mask].astype(np.int64) << 16 | objects
-        numbers[mask] = 1 + np.unique(both, return_inverse=True)[1]
+        ranks = np.cumsum(np.bincount(objects, minlength=1) > 0)   # of the ids, small numbers
+        both = numbers[mask]*(ranks[-1] + 1) + ranks[objects]
+        numbers[mask] = np.cumsum(np.bincount(both) > 0)[both]
     return numbers
 
 def _depths(label):
@@ -83,24 +85,43 @@ def _depths(label):
     inside[:, 1:][beside] = inside[:, :-1][beside] = 0
     return cv2.distanceTransform(inside, cv2.DIST_L2, 5) + .5   # half a pixel off, beside a border
 
-def _regions(mask, given, suggested, instances, band):
-    "The contradicted regions of the pixels of a class: kind and mask of each."
-    against = mask & (suggested != given)
-    thick = _opened(against, band)
-    if not thick.any():
-        return
-    if given != VOID:
-        numbers = number_segments(mask, instances)
-        shares = np.bincount(numbers[against], minlength=numbers.max() + 1)/np.bincount(numbers.ravel())
-        for number in np.unique(numbers[thick]):
-            if shares[number] > .5:
-                segment = numbers == number
-                yield 'label', segment
-                against &= ~segment
-    for train_id in np.unique(suggested[against]):
-        count, numbers = cv2.connectedComponents(np.uint8(_opened(against & (suggested == train_id), band)))
-        for number in range(1, count):
-            yield 'missing', numbers == number
+def _box(mask):
+    "The rows and columns that a mask lies in, as slices."
+    left, top, width, height = cv2.boundingRect(np.uint8(mask))
+    return slice(top, top + height), slice(left, left + width)
+
+def _contradicted_segments(mask, against, opened, instances):
+    "The segments of a class of which more than half is contradicted."
+    box = _box(mask)
+    numbers = number_segments(mask[box], None if instances is None else instances[box])
+    areas = np.bincount(numbers.ravel())
+    contradicted = np.bincount(numbers[against[box]], minlength=len(areas))
+    for number in np.unique(numbers[opened[box] & mask[box]]):
+        if contradicted[number] > .5*areas[number]:
+            segment = np.zeros_like(mask)
+            segment[box] = numbers == number
+            yield segment
+
+def _regions(label, preferred, instances, band):
+    "The contradicted regions of a frame: kind, given class, mask."
+    against = label != preferred
+    keys = np.uint16(label) << 8 | preferred
+    opened = _open(against, keys, band)
+    for train_id in np.flatnonzero(np.bincount(label[opened], minlength=1)):
+        mask = label == train_id
+        if train_id != VOID:
+            for segment in _contradicted_segments(mask, against, opened, instances):
+                yield 'label', train_id, segment
+                opened &= ~segment
+    least = SMALLEST*label.size
+    for key in np.flatnonzero(np.bincount(keys[opened], minlength=1) >= least):
+        region = opened & (keys == key)
+        box = _box(region)
+        _, numbers, stats, _ = cv2.connectedComponentsWithStats(np.uint8(region[box]))
+        for number in 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= least):
+            mask = np.zeros_like(region)
+            mask[box] = numbers == number
+            yield 'missing', key >> 8, mask
 
 def _object_in(mask, instances):
     "The instance id that most of a mask has, or None where it is no object's."
@@ -115,24 +136,22 @@ def find_doubts(
     band: int = BAND                      # pixels that a border may be off
 ) -> Iterator[Doubt]:
     "The segments of a frame that a model contradicts."
-    preferred, depths = answers//STEPS, _depths(label)
-    for train_id in np.unique(label):
-        for kind, mask in _regions(label == train_id, train_id, preferred, instances, band):
-            if mask.sum() < label.size*SMALLEST:
-                continue
-            rows, columns = np.nonzero(mask)
-            means = probabilities[:, rows, columns].mean(1).tolist()
-            given = 0.
-            if train_id != VOID:
-                given, means[train_id] = means[train_id], -1
-            suggested = int(np.argmax(means))
-            if train_id == VOID and means[suggested] < .5:
-                continue
-            said, pixels = np.unique(answers[mask], return_counts=True)
-            yield Doubt(
-                kind, int(train_id), suggested, given, means[suggested], depth=float(depths[mask].max()),
-                answers=dict(zip(said.tolist(), pixels.tolist())), mask=mask,
-                instance=_object_in(mask, instances))
+    depths = _depths(label)
+    for kind, train_id, mask in _regions(label, np.uint8(answers//STEPS), instances, band):
+        rows, columns = np.nonzero(mask)
+        if len(rows) < SMALLEST*mask.size:
+            continue
+        means = probabilities[:, rows, columns].mean(1).tolist()
+        given = 0.
+        if train_id != VOID:
+            given, means[train_id] = means[train_id], -1
+        suggested = int(np.argmax(means))
+        if train_id == VOID and means[suggested] < .5:
+            continue
+        said, pixels = np.unique(answers[rows, columns], return_counts=True)
+        yield Doubt(
+            kind, int(train_id), suggested, given, means[suggested], float(depths[rows, columns].max()),
+            dict(zip(said.tolist(), pixels.tolist())), mask, _object_in(mask, instances))
 
 # %% ../nbs/32_review.ipynb #45663060
 def score_of(
@@ -155,9 +174,13 @@ def encode_rle(
     mask: np.ndarray  # bool [H,W]
 ) -> dict:            # size [H,W], counts
     "A mask as COCO's uncompressed run lengths."
-    flat = mask.T.ravel()
-    borders = np.flatnonzero(np.diff(flat, prepend=False, append=~flat[-1:]))
-    return dict(size=list(mask.shape), counts=np.diff(borders, prepend=0).tolist())
+    rows, columns = np.nonzero(mask)
+    inside = np.sort(columns*len(mask) + rows)
+    first = np.diff(inside, prepend=-2) > 1            # of a run
+    last = np.roll(first, -1)
+    borders = np.stack([inside[first], inside[last] + 1], 1).ravel()
+    end = [] if len(borders) and borders[-1] == mask.size else [mask.size]
+    return dict(size=list(mask.shape), counts=np.diff([0, *borders, *end]).tolist())
 
 def decode_rle(
     rle: dict      # of `encode_rle`
