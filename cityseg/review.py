@@ -58,7 +58,7 @@ class Doubt(NamedTuple):
     instance: int | None          # of the label that is there
 
 def _open(against, keys, band):
-    "Of the pixels against a label those that lie in regions, of one key each, that are thicker than a band."
+    "Of the contradicted pixels those that lie in regions, of one key each, that are thicker than a band."
     square = np.ones((band + 1, band + 1), np.uint8)
     lowest, highest = cv2.erode(keys, square, anchor=(0, 0)), cv2.dilate(keys, square, anchor=(0, 0))
     cores = np.uint8(against & (lowest == highest))
@@ -90,13 +90,13 @@ def _box(mask):
     left, top, width, height = cv2.boundingRect(np.uint8(mask))
     return slice(top, top + height), slice(left, left + width)
 
-def _contradicted_segments(mask, against, opened, instances):
+def _contradicted_segments(mask, against, thick, instances):
     "The segments of a class of which more than half is contradicted."
     box = _box(mask)
     numbers = number_segments(mask[box], None if instances is None else instances[box])
     areas = np.bincount(numbers.ravel())
     contradicted = np.bincount(numbers[against[box]], minlength=len(areas))
-    for number in np.unique(numbers[opened[box] & mask[box]]):
+    for number in np.unique(numbers[thick[box] & mask[box]]):
         if contradicted[number] > .5*areas[number]:
             segment = np.zeros_like(mask)
             segment[box] = numbers == number
@@ -105,14 +105,13 @@ def _contradicted_segments(mask, against, opened, instances):
 def _regions(label, preferred, instances, band):
     "The contradicted regions of a frame: kind, given class, mask."
     against = label != preferred
+    thick = _open(against, np.uint16(label) << 8 | against, band)
     keys = np.uint16(label) << 8 | preferred
     opened = _open(against, keys, band)
-    for train_id in np.flatnonzero(np.bincount(label[opened], minlength=1)):
-        mask = label == train_id
-        if train_id != VOID:
-            for segment in _contradicted_segments(mask, against, opened, instances):
-                yield 'label', train_id, segment
-                opened &= ~segment
+    for train_id in np.flatnonzero(np.bincount(label[thick], minlength=1)[:VOID]):
+        for segment in _contradicted_segments(label == train_id, against, thick, instances):
+            yield 'label', train_id, segment
+            opened &= ~segment
     least = SMALLEST*label.size
     for key in np.flatnonzero(np.bincount(keys[opened], minlength=1) >= least):
         region = opened & (keys == key)
