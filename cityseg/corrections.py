@@ -6,7 +6,7 @@
 __all__ = ['VERDICTS', 'read_verdicts', 'CorrectedFrame', 'correct_frame', 'correct_frames', 'write_masks', 'Annotation',
            'annotations', 'write_coco', 'write_cvat']
 
-# %% ../nbs/32b_corrections.ipynb #d7c304c9
+# %% ../nbs/32b_corrections.ipynb #60c18b1f
 import csv
 import json
 from collections.abc import Iterator
@@ -19,9 +19,9 @@ from .core import DataError, atomic_write, check_regular_file, progress_bar, rea
 from .frame import Frame
 from .images import read_file
 from .labels import LABELS, LabelSet, VOID, to_train_ids
-from .review import decode_rle, encode_rle
+from .review import decode_rle, encode_rle, number_segments
 
-# %% ../nbs/32b_corrections.ipynb #4df7da1e
+# %% ../nbs/32b_corrections.ipynb #4b8da08c
 VERDICTS = 'wrong', 'right', 'unsure'
 
 def read_verdicts(
@@ -42,19 +42,17 @@ def read_verdicts(
     verdicts = {}
     for id, text in said.items():
         verdict = (text or '').strip().lower()
-        is_judged = id in known and verdict
-        if is_judged and verdict not in VERDICTS:
-            raise DataError(path, f'says {text!r} of {id}', f'say one of {", ".join(VERDICTS)}')
-        if is_judged:
-            verdicts[id] = verdict
-        elif '#' in id and verdict in VERDICTS:
-            what = f'judges {id}, which is no segment of the review'
-            raise DataError(path, what, 'name the verdicts on this review')
+        if '#' not in id or not verdict:   # a note on a frame; not judged
+            continue
+        if id not in known or verdict not in VERDICTS:
+            what = f'says {text!r} of {id}, which is no verdict on a segment of this review'
+            raise DataError(path, what, f'name its verdicts: {", ".join(VERDICTS)}')
+        verdicts[id] = verdict
     if not verdicts:
         raise DataError(path, 'holds no verdict', 'judge segments in the inspector (R, then X, C or U)')
     return verdicts
 
-# %% ../nbs/32b_corrections.ipynb #f9fef397
+# %% ../nbs/32b_corrections.ipynb #1ee8c1cf
 _OBJECT_IDS = [label.id for label in LABELS if label.hasInstances]
 
 class CorrectedFrame(NamedTuple):
@@ -67,11 +65,15 @@ def _has_objects(label_id, label_set):
     "Are single objects of a class told apart?"
     return label_set.has_label_ids and label_id in _OBJECT_IDS
 
-def _free_number(label_id, instance_ids, label_set):
-    "The instanceId of a new object; of a class without objects its labelId."
-    if not _has_objects(label_id, label_set):
-        return label_id
-    return np.setdiff1d(np.arange(1000*label_id, 1000*label_id + 1000), instance_ids)[0]
+def _number_objects(objects, instance_ids, label_set):
+    "Write the instanceIds of new objects, which are free ones, or labelIds where there are no objects."
+    for (instance, label_id), mask in objects.items():
+        numbers = number_segments(mask, None) if instance is None else mask.astype(int)
+        for number in range(1, numbers.max() + 1):
+            free = [label_id]
+            if _has_objects(label_id, label_set):
+                free = np.setdiff1d(np.arange(1000*label_id, 1000*label_id + 1000), instance_ids)
+            instance_ids[numbers == number] = free[0]
 
 def correct_frame(
     frame: Frame,
@@ -82,7 +84,7 @@ def correct_frame(
     label_ids, instance_ids = frame.label_ids().copy(), frame.instance_ids()
     label = to_train_ids(label_ids, label_set)
     train_ids = {'void': VOID, **{name: train_id for train_id, name in enumerate(label_set.names)}}
-    numbers = {}   # of new objects
+    objects = {}   # (instanceId that all of them had, or None; labelId) -> their pixels
     for segment in wrong:
         given, suggested = train_ids.get(segment['given']), train_ids.get(segment['suggested'])
         mask = decode_rle(segment['rle'])
@@ -90,15 +92,13 @@ def correct_frame(
             what = f'is not labelled {segment["given"]} where the review says so ({segment["id"]})'
             raise DataError(frame.label_path, what, 'name the data and classes that were reviewed, unchanged')
         label_ids[mask] = label_id = int(label_set.train_to_id[suggested])
-        if instance_ids is not None:
-            whole = segment.get('instance') if segment['kind'] == 'label' else None
-            key = whole or segment['id'], label_id
-            if key not in numbers:
-                numbers[key] = _free_number(label_id, instance_ids, label_set)
-            instance_ids[mask] = numbers[key]
+        instance = segment.get('instance') if segment['kind'] == 'label' else None
+        objects[instance, label_id] = mask | objects.get((instance, label_id), False)
+    if instance_ids is not None:
+        _number_objects(objects, instance_ids, label_set)
     return CorrectedFrame(frame, label_ids, instance_ids)
 
-# %% ../nbs/32b_corrections.ipynb #54f22b6e
+# %% ../nbs/32b_corrections.ipynb #310105ea
 def correct_frames(
     frames: list[Frame],      # that were reviewed
     segments: list[dict],     # of the review
@@ -112,11 +112,10 @@ def correct_frames(
             wrong.setdefault(segment['frame'], []).append(segment)
     if not wrong:
         raise ValueError('no segment is judged wrong: there is nothing to correct')
-    for name in wrong:
+    for name, of_frame in progress_bar(wrong.items(), desc='correct', unit='frame'):
         if name not in by_name:
             raise ValueError(f'{name} was reviewed, but is not among the {len(frames)} frames here: '
                              'name the data that were reviewed')
-    for name, of_frame in progress_bar(wrong.items(), desc='correct', unit='frame'):
         yield correct_frame(by_name[name], of_frame)
 
 # %% ../nbs/32b_corrections.ipynb #0f6b8f9f
@@ -196,7 +195,7 @@ def write_coco(
         rest = json.dumps(dict(images=images, categories=categories))
         file.write('], ' + rest[1:])
 
-# %% ../nbs/32b_corrections.ipynb #b6ba7aec
+# %% ../nbs/32b_corrections.ipynb #7bbf75c5
 def write_cvat(
     corrected: Iterator[CorrectedFrame],
     path: Path,          # .xml
@@ -221,6 +220,7 @@ def write_cvat(
                 rle = ', '.join(map(str, encode_rle(found.box.T)['counts']))
                 SubElement(
                     image, 'mask', label=label_set.names[found.train_id], source='manual', occluded='0',
-                    rle=rle, left=str(found.left), top=str(found.top), width=width, height=height, z_order='0')
+                    rle=rle, left=str(found.left), top=str(found.top), width=width,
+                    height=height, z_order='0')
             file.write(tostring(image, 'unicode') + '\n')
         file.write('</annotations>\n')

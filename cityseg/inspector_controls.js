@@ -128,5 +128,7 @@ new ResizeObserver(() => state.frame && fitCanvas()).observe($('stage'))
 listFrames()
 const [wanted, view] = location.hash.slice(1).replaceAll('%20', ' ').split('/')
 if (DATA.views.includes(view)) state.view = view
-if (opensReview && SEGMENTS.length && !wanted) toggleReview()
-else show(DATA.frames.find(frame => frame.name === wanted) ?? state.listed[0] ?? DATA.frames[0])
+if (opensReview && SEGMENTS.length && !wanted) {
+  state.view = 'image'  // which has the last word
+  toggleReview()
+} else show(DATA.frames.find(frame => frame.name === wanted) ?? state.listed[0] ?? DATA.frames[0])
