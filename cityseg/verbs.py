@@ -375,6 +375,10 @@ class Correct(DataFlags):
 
     def __call__(self):
         check_out_folder(self.out)
+        splits_of(self.data)   # is there any data?
+        from cityseg.store import is_store
+        if is_store(self.root):
+            raise DataError(self.root, 'is a store', 'name the data from which it was packed')
         if self.root.resolve() in (self.out.resolve(), *self.out.resolve().parents):
             raise DataError(self.out, 'lies in the data', 'name a folder of its own')
         from cityseg.review import read_review
