@@ -364,7 +364,7 @@ class Review(DataFlags):
 # %% ../nbs/42_verbs.ipynb #84621792
 @dataclass
 class Correct(DataFlags):
-    """Correct the ground truth: what you judged wrong in a review becomes what its model suggests.
+    """Correct the ground truth: what you judged wrong becomes what the model suggests.
 
     Writes the frames that change: PNGs to be copied over the data, or one file for COCO's tools or CVAT."""
     review: positional(Path, 'REVIEW')  # the folder, or the review.json, of `cityseg review`
