@@ -358,7 +358,7 @@ class Review(DataFlags):
             names = {segment['frame'] for segment in first}
             shown = [frame for frame in listed if frame.name in names]
             show(inspect_html(
-                shown, predict, self.out/'review.html', (1024, 2048), names=(name, 'second run'),
+                shown, predict, self.out/'review.html', size=(1024, 2048), names=(name, 'second run'),
                 review=first, sort='review'))
 
 # %% ../nbs/42_verbs.ipynb #84621792
