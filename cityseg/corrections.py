@@ -15,7 +15,7 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element, SubElement, tostring
 import cv2
 import numpy as np
-from .core import DataError, atomic_write, check_regular_file, progress_bar, read_json
+from .core import DataError, atomic_write, check_regular_file, logger, progress_bar, read_json
 from .frame import Frame
 from .images import read_file
 from .labels import LABELS, LabelSet, VOID, to_train_ids
@@ -38,18 +38,18 @@ def read_verdicts(
             said = {row.get('id', ''): row.get('verdict') for row in csv.DictReader(file)}
     else:
         said = read_json(path, {str: str}, 'name the notes that the inspector kept')
+    of_segments = {id: (text or '').strip().lower() for id, text in said.items() if '#' in id}
+    judged = {id: verdict for id, verdict in of_segments.items() if verdict}
     known = {segment['id'] for segment in segments}
-    verdicts = {}
-    for id, text in said.items():
-        verdict = (text or '').strip().lower()
-        if '#' not in id or not verdict:   # a note on a frame; not judged
-            continue
-        if id not in known or verdict not in VERDICTS:
-            what = f'says {text!r} of {id}, which is no verdict on a segment of this review'
-            raise DataError(path, what, f'name its verdicts: {", ".join(VERDICTS)}')
-        verdicts[id] = verdict
+    verdicts = {id: verdict for id, verdict in judged.items() if id in known}
+    for id, verdict in verdicts.items():
+        if verdict not in VERDICTS:
+            raise DataError(path, f'says {verdict!r} of {id}', f'a verdict is one of {", ".join(VERDICTS)}')
     if not verdicts:
-        raise DataError(path, 'holds no verdict', 'judge segments in the inspector (R, then X, C or U)')
+        what = 'holds no verdict on a segment of this review'
+        raise DataError(path, what, 'judge some in the inspector (R, then X, C or U)')
+    if lost := len(judged) - len(verdicts):
+        logger.warning(f'{path}: {lost} verdicts are on segments of another review, and left out')
     return verdicts
 
 # %% ../nbs/32b_corrections.ipynb #1ee8c1cf
