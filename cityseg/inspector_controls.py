@@ -121,7 +121,7 @@ def build_review_controls() -> dict:  # of widgets
         segment=_number('Segment', 'Segments, the most contradicted first: keys up and down'),
         about=widgets.HTML(),
         undo=_button('Undo (z)', 'Take the last verdict back: key z'),
-        save_verdicts=_button('Save verdicts', 'Save segments and verdicts as verdicts.csv'),
+        save_verdicts=_button('Save CSV', 'Save the segments with their verdicts as verdicts.csv'),
         **verdicts)
 
 def build_controls(
@@ -218,13 +218,14 @@ def fill_list(
     if by == 'confusion of':
         found = [result for result in found if sort_number(result, *order) > 0]
     listed = {}    # frame name -> frame
-    options = []
+    options, width = [], 5
     for result in sort_results(found, *order):
         name = result.frame.name
         number = sort_number(result, *order)
-        text = f'{number:\u2007>7,}' if by == 'confusion of' else f'{_percent(number):\u2007>5}'
+        text = f'{number:,}' if by == 'confusion of' else _percent(number)
+        width = max(width, len(text))   # of pixels, the first number is the longest
         mark = _PENCIL if name in notes else _SPACE
-        options.append((f'{text}{mark}{name}', name))
+        options.append((f'{text:\u2007>{width}}{mark}{name}', name))
         listed[name] = result.frame
     selected = c.frames.value if c.frames.value in listed else next(iter(listed), None)
     c.frames.options = options
@@ -238,6 +239,11 @@ def fill_list(
     return list(listed.values())
 
 # %% ../nbs/34_inspector_controls.ipynb #21a0ce51
+def _most_confused(pixels):
+    "The classes that have any of these pixels, in order; no more than the 20 that have most."
+    most = np.argsort(-pixels, kind='stable')[:20].tolist()
+    return sorted(train_id for train_id in most if pixels[train_id])
+
 def _draw_matrix(rows, columns, names, shares):
     "The look of a matrix as HTML: names above and beside it, shares of the rows [n,n] in its cells."
     parts = ['<u>Of each class (row), % predicted as</u>']
@@ -262,8 +268,7 @@ def offer_confusions(
     pixels = np.array(sum(known)) if known else np.zeros((1, 1), int)
     wrong = pixels.copy()
     np.fill_diagonal(wrong, 0)
-    rows = np.flatnonzero(wrong.any(1)).tolist()
-    columns = np.flatnonzero(wrong.any(0)).tolist()
+    rows, columns = _most_confused(wrong.sum(1)), _most_confused(wrong.sum(0))
     shares = pixels/np.maximum(pixels.sum(1, keepdims=True), 1)
     names = list(c.sort_class.options)
     cells = {}
