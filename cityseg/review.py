@@ -10,6 +10,7 @@ __all__ = ['STEPS', 'BAND', 'SMALLEST', 'COLUMNS', 'answers_of', 'count_answers'
 import csv
 import heapq
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -194,15 +195,17 @@ def _line_of(frame, doubts, counts):
     "What is noted of a frame: its segments, and how often which class is given to which answer."
     names = {**dict(enumerate(frame.label_set.names)), VOID: 'void'}
     segments = []
-    for k, doubt in enumerate(doubts):
+    for doubt in doubts:
+        rle = encode_rle(doubt.mask)
+        mark = zlib.crc32(json.dumps([doubt.given, rle['counts']]).encode())   # of the region, in any review
         rows, columns = np.nonzero(doubt.mask)
         box = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
         segments.append(dict(
-            id=f'{frame.name}#{k}', frame=frame.name, kind=doubt.kind, given=names[doubt.given],
+            id=f'{frame.name}#{mark:08x}', frame=frame.name, kind=doubt.kind, given=names[doubt.given],
             suggested=names[doubt.suggested], given_probability=round(doubt.given_probability, 4),
             suggested_probability=round(doubt.suggested_probability, 4), area=len(rows),
             depth=round(doubt.depth, 1), box=[int(side) for side in box], instance=doubt.instance,
-            answers=doubt.answers, rle=encode_rle(doubt.mask)))
+            answers=doubt.answers, rle=rle))
     places = np.flatnonzero(counts)
     numbers = counts.flat[places]
     return dict(frame=frame.name, segments=segments, places=places.tolist(), counts=numbers.tolist())
