@@ -22,7 +22,7 @@ from .frame import Frame, check_same_classes
 from .frame_result import ANY_CLASS, RUN_NAMES, SORTS, VIEWS
 from .frame_result import FrameResult, PredictionSource, Predictions
 from .frame_result import notes_path, read_notes, read_result, sort_results, write_note
-from .inspector_controls import VERDICTS, arrange, build_controls, draw_picture, fill_list, look_at
+from .inspector_controls import VERDICT_KEYS, arrange, build_controls, draw_picture, fill_list, look_at
 from .inspector_controls import offer_confusions, show_widget, title_html
 from .inspector_page import segment_mask
 from .labels import CITYSCAPES
@@ -83,7 +83,7 @@ class ReviewQueue:
         return next((number for number in following if not self.verdict(number)), total)
 
     def judge(self,
-        verdict: str   # one of `VERDICTS`
+        verdict: str   # wrong, right or unsure
     ) -> bool:         # whether it could be kept
         "Keep a verdict on this segment, and go on to one that has none."
         before = self.verdict(self.number)
@@ -221,7 +221,7 @@ class Inspector(widgets.VBox):
             c.none: lambda: self.switch_classes(False),
             c.undo: self.undo,
             c.save_verdicts: self.save_verdicts,
-            **{getattr(c, verdict): partial(self.judge, verdict) for verdict in VERDICTS}}
+            **{getattr(c, verdict): partial(self.judge, verdict) for verdict in VERDICT_KEYS}}
         for button, act in clicks.items():
             button.on_click(partial(self._act, act))
 
@@ -369,7 +369,7 @@ class Inspector(widgets.VBox):
         c.about.value = self.queue.about()
 
     def judge(self, verdict: str):
-        "Keep a verdict on the segment that is reviewed, one of `VERDICTS`, and show one that has none."
+        "Keep a verdict on the segment that is reviewed, and show one that has none."
         if self.queue.judge(verdict):
             self.go_to_segment(self.queue.number)
 
@@ -382,7 +382,7 @@ class Inspector(widgets.VBox):
         "Do what each letter is for that the field of keys has got, in turn: quick ones arrive together."
         actions = dict(n=lambda: self.step(1), p=lambda: self.step(-1), w=self.next_worst, z=self.undo)
         if self.queue.segments:
-            actions.update({key: partial(self.judge, verdict) for verdict, key in VERDICTS.items()})
+            actions.update({key: partial(self.judge, verdict) for verdict, key in VERDICT_KEYS.items()})
         if change.new.startswith(change.old):
             for letter in change.new[len(change.old):].lower():
                 actions.get(letter, lambda: None)()
