@@ -159,6 +159,18 @@ def pull_kernel(
         metadata = read_json(Path(folder)/METADATA)
         return metadata, (Path(folder)/metadata['code_file']).read_text('utf-8')
 
+def _is_there(*words):
+    "Does Kaggle know what is asked for, as far as this login can see?"
+    try:
+        _read(*words)
+    except Unanswered:
+        raise
+    except RuntimeError as error:
+        if not re.search('403 |404 |denied|not found', str(error), re.I):
+            raise
+        return False
+    return True
+
 def newest_run(
     owner: str  # Kaggle name
 ) -> str:       # owner/slug
@@ -200,6 +212,10 @@ def push_kernel(
 ) -> str:                  # the kernel's address
     "Build a kernel and start it on Kaggle. Raises `RuntimeError` unless all was accepted."
     owner, mark = owner or kaggle_user(), mark or f'push {uuid4().hex[:12]}'
+    for source in options.get('data') or ():
+        if not _is_there('datasets', 'files', source, '--page-size', '1'):
+            raise RuntimeError(f'nothing is pushed: no data set {source} that your login may see; copy its '
+                               'owner/slug from its address on kaggle.com')
     with tempfile.TemporaryDirectory() as folder:
         built = build_kernel(name, folder, owner, mark=mark, **options)
         metadata = read_json(built/METADATA)
@@ -224,18 +240,6 @@ def push_kernel(
 MODEL_METADATA = 'model-metadata.json'
 VARIATION_METADATA = 'model-instance-metadata.json'
 
-def _is_there(*words):
-    "Does Kaggle know it, as far as this login can see?"
-    try:
-        _read('models', *words)
-    except Unanswered:
-        raise
-    except RuntimeError as error:
-        if not re.search('403 |404 |denied|not found', str(error), re.I):
-            raise
-        return False
-    return True
-
 def _models(*words):
     "`kaggle models` for what makes something; raises where nothing was made."
     said = _kaggle('models', *words, silence=300)
@@ -256,9 +260,9 @@ def push_model(
     about = read_json(folder/VARIATION_METADATA)
     variation = f'{id}/{about["framework"]}/{about["instanceSlug"]}'
     try:
-        if not _is_there('get', id):
+        if not _is_there('models', 'get', id):
             _models('create', '-p', folder)
-        if _is_there('instances', 'get', variation):
+        if _is_there('models', 'instances', 'get', variation):
             _models('instances', 'versions', 'create', variation, '-p', folder, '-n', 'by cityseg')
         else:
             _models('instances', 'create', '-p', folder)

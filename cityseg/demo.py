@@ -14,7 +14,7 @@ from tyro.conf import DisallowNone, FlagCreatePairsOff
 from .core import check_out_folder, printable
 from .deployment import DemoApp, Export, Kernel, Publish
 from .verbs import (
-    Check, Compare, Evaluate, Inspect, Pack, Predict, Review, Submit, Timelapse,
+    Check, Compare, Correct, Evaluate, Inspect, Pack, Predict, Review, Submit, Timelapse,
     Train, Weather, train_options)
 
 # %% ../nbs/44_demo.ipynb #820dbfa2
@@ -74,7 +74,8 @@ class Demo:
 # %% ../nbs/44_demo.ipynb #54fc6a3c
 VERBS = dict(demo=Demo, check=Check, pack=Pack, train=Train, predict=Predict, evaluate=Evaluate,
              submit=Submit, timelapse=Timelapse, weather=Weather, inspect=Inspect, review=Review,
-             compare=Compare, export=Export, publish=Publish, kernel=Kernel, **{'demo-app': DemoApp})
+             correct=Correct, compare=Compare, export=Export, publish=Publish, kernel=Kernel,
+             **{'demo-app': DemoApp})
 
 # %% ../nbs/44_demo.ipynb #739e6a40
 def parse_verb(

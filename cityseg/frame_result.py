@@ -203,7 +203,8 @@ class PredictionSource:
             predictions = find_predictions(predictions)
         self.paths = predictions or {}
         self.model = model
-        self.answers = {}   # frame name -> what the model said, as PNG and JPEG
+        self.answers = {}   # frame name -> what the model said, as PNG and JPEG, the latest last
+        self.keep = 500     # of them: as many as val has, some 180 kB each at full size
         self.lock = Lock()
 
     def check(self, frames: list[Frame]):
@@ -222,9 +223,11 @@ class PredictionSource:
                 raise LookupError(f'no file {frame.name}*.png')
             return None, None
         with self.lock:
-            if frame.name not in self.answers:
-                self.answers[frame.name] = _ask(self.model, image)
-        train_ids, confidence = self.answers[frame.name]
+            answer = self.answers.pop(frame.name, None) or _ask(self.model, image)
+            self.answers[frame.name] = answer
+            if len(self.answers) > self.keep:
+                del self.answers[next(iter(self.answers))]
+        train_ids, confidence = answer
         if confidence is not None:
             confidence = cv2.imdecode(confidence, cv2.IMREAD_UNCHANGED)
         return cv2.imdecode(train_ids, cv2.IMREAD_UNCHANGED), confidence

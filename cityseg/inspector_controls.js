@@ -120,11 +120,15 @@ document.onkeydown = event => {
 // Begin, in the order that the page was written for; the address may name a frame and a view, as in
 // page.html#NAME/errors
 
-$('sort').value = DATA.sort.by
+const opensReview = DATA.sort.by === 'review'
+$('sort').value = opensReview ? 'name' : DATA.sort.by
 $('sort-class').value = DATA.sort.trainId
 $('sort-predicted').value = DATA.sort.predicted
 new ResizeObserver(() => state.frame && fitCanvas()).observe($('stage'))
 listFrames()
 const [wanted, view] = location.hash.slice(1).replaceAll('%20', ' ').split('/')
 if (DATA.views.includes(view)) state.view = view
-show(DATA.frames.find(frame => frame.name === wanted) ?? state.listed[0] ?? DATA.frames[0])
+if (opensReview && SEGMENTS.length && !wanted) {
+  state.view = 'image'  // which has the last word
+  toggleReview()
+} else show(DATA.frames.find(frame => frame.name === wanted) ?? state.listed[0] ?? DATA.frames[0])

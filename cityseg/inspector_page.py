@@ -89,7 +89,7 @@ def _list_entry(result, small):
         confusion=_nonzero(result.confusion))
 
 # %% ../nbs/33_inspector_page.ipynb #cd34263b
-ORDERS = dict(name='name', miou='worst mIoU', loss='loss to second run')   # short: as the page says it
+ORDERS = dict(name='name', miou='worst mIoU', loss='loss to second run', review='review')   # as in the page
 
 def opening_order(
     sort: str,           # one of `ORDERS`, a class, or two as in 'car:truck': truth and prediction
@@ -188,7 +188,7 @@ def inspect_html(
     other: Predictions = None,            # a second run to compare with
     names: tuple[str, str] = RUN_NAMES,   # how the two runs are called
     notes: Path | None = None,            # JSON file of notes to show; default: beside the predictions
-    review: Path | None = None,           # review.json, or its folder: segments to go through
+    review: Path | list | None = None,    # review.json, or its folder, or segments of it: to go through
     sort: str = 'name',                   # the order in which it opens, see `opening_order`
     folder: bool = False                  # write out/index.html, and beside it a file for each frame
 ) -> Path:                                # of the page
@@ -202,7 +202,9 @@ def inspect_html(
     source, second = PredictionSource(predictions), PredictionSource(other)
     for one in (source, second):
         one.check(frames)
-    segments = read_review(review, frames) if review else []
+    segments = review or []
+    if isinstance(review, (str, Path)):
+        segments = read_review(review, frames)
     texts = read_notes(notes or notes_path(predictions))
     data = _settled_data(frames, names, texts, segments, sort)
     page = Path(out)/'index.html' if folder else Path(out)

@@ -134,11 +134,12 @@ const VERDICTS = {
   'unsure': {text: 'Unsure', key: 'u'},
 }
 const COLUMNS = [
-  'id', 'frame', 'kind', 'given', 'suggested', 'score', 'given_probability', 'suggested_probability', 'area', 'box',
-  'instance', 'verdict']
+  'id', 'frame', 'kind', 'given', 'suggested', 'score', 'given_probability', 'suggested_probability', 'area', 'depth',
+  'box', 'instance', 'verdict']
 const judgements = []  // [segment, the verdict before], the latest last, to undo
 
 const verdictOf = segment => state.notes[segment.id] ?? ''
+const frameOf = segment => DATA.frames.find(frame => frame.name === segment.frame)
 
 for (const [verdict, {text, key}] of Object.entries(VERDICTS)) {
   const button = element('button', [text, ' ', element('kbd', key.toUpperCase())], {value: verdict})
@@ -176,7 +177,7 @@ async function goToSegment(segment) {
   $('review').hidden = false
   $('review-button').setAttribute('aria-expanded', true)
   drawReview()
-  const frame = DATA.frames.find(frame => frame.name === segment.frame)
+  const frame = frameOf(segment)
   await show(frame)
   if (picture?.segments?.[segment.id]) segment.mask ??= await unpack(picture.segments[segment.id], frame.width)
   if (state.segment !== segment || state.frame !== frame) return
@@ -187,6 +188,8 @@ async function goToSegment(segment) {
   const [height, width] = segment.size
   state.zoom = bound(.5 / Math.max((right - left) / width, (bottom - top) / height), 1, 16)
   moveTo((left + right) / 2 / width, (top + bottom) / 2 / height)
+  const following = SEGMENTS[SEGMENTS.indexOf(segment) + 1]
+  if (following) load(frameOf(following)).catch(() => {})  // so that it is there when it is asked for
 }
 
 function stepSegment(by) {

@@ -198,7 +198,7 @@ def run_kernel(
                 chain.update(state='over')
             _keep_session(chain, out)
     if chain.is_complete:
-        logger.info(f'complete; to train another one, delete {folder}')
+        logger.info(f'complete; to run it from its start once more, delete {folder}')
     else:
         logger.info('the training is not at its end: more --sessions go on')
     return Path(chain.kept[-1]['folder'])

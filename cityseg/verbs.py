@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Check', 'Pack', 'Train', 'train_options', 'Predict', 'Evaluate', 'Submit', 'Timelapse', 'Weather', 'Inspect',
-           'Review', 'Compare']
+           'Review', 'Correct', 'Compare']
 
 # %% ../nbs/42_verbs.ipynb #15e4fa31
 import os
@@ -21,7 +21,7 @@ from .arguments import (
     load_sources, named_label_set, positional, report, short_name, show, splits_of)
 from .config import RECIPE_HELP, RECIPES, Run, find_start, recipe
 from .core import (
-    DataError, atomic_write, check_out_files, check_out_folder, check_regular_file, logger)
+    DataError, atomic_write, check_out_files, check_out_folder, check_regular_file, logger, read_json)
 
 # %% ../nbs/42_verbs.ipynb #02be16b4
 @dataclass
@@ -302,7 +302,7 @@ class Inspect(DataFlags):
     height: int = 512  # rows of a frame in the page, pixels at most; 1024 keeps Cityscapes whole
     notes: Path | None = None  # JSON file of notes to show; default: the one beside the predictions
     review: Path | None = None  # segments to judge: the folder or the review.json of `cityseg review`
-    sort: str = 'name'  # the order in which it opens: name, miou, loss, a class, or two as in car:truck
+    sort: str = 'name'  # how it opens: by name, miou, loss, a class, or two as in car:truck; or review
     folder: bool = False  # a page and a file for each frame beside it, for frames by the thousand
 
     def __call__(self):
@@ -330,12 +330,13 @@ class Inspect(DataFlags):
 class Review(DataFlags):
     """Where is the ground truth likely wrong? Its segments, the most contradicted first.
 
-    An interrupted review goes on. `cityseg inspect --review` shows it."""
+    An interrupted review goes on. Its page takes your verdicts; `cityseg correct` acts on them."""
     model: MODEL  # a run, its best/ folder, an .onnx, or an SMP model on a hub
     root: ROOT  # the data, or a store
-    out: Path  # folder for review.json and review.csv
+    out: Path  # folder for review.json, review.csv and the page, review.html
     split: str = 'train'  # a split that has ground truth
     count: int = 1000  # segments that are listed, at most
+    page: int = 60  # of these, how many are in the page to judge them in; 0: no page
     scales: tuple[float, ...] = (1.0,)  # test-time augmentation: sizes of the frame
     flip: bool = False  # and over its mirror image
 
@@ -349,8 +350,53 @@ class Review(DataFlags):
         label_set = settle_label_set(predict.label_set, remembered_label_set(self.root), self.root)
         from cityseg.review import review
         listed = frames(self.data, self.split, label_set=label_set)
-        found = review(predict, listed, self.out, short_name(self.model), self.count)
+        name = short_name(self.model)
+        found = review(predict, listed, self.out, name, self.count)
         show(f'{len(found)} segments to look at in {self.out}/review.json and review.csv')
+        if first := found[:self.page]:
+            from cityseg.inspector_page import inspect_html
+            names = {segment['frame'] for segment in first}
+            shown = [frame for frame in listed if frame.name in names]
+            show(inspect_html(
+                shown, predict, self.out/'review.html', size=(1024, 2048), names=(name, 'second run'),
+                review=first, sort='review'))
+
+# %% ../nbs/42_verbs.ipynb #84621792
+@dataclass
+class Correct(DataFlags):
+    """Correct the ground truth: what you judged wrong becomes what the model suggests.
+
+    Writes the frames that change: PNGs to be copied over the data, or one file for COCO's tools or CVAT."""
+    review: positional(Path, 'REVIEW')  # the folder, or the review.json, of `cityseg review`
+    root: ROOT  # the data that were reviewed
+    verdicts: Path  # verdicts.csv from the page, or the notes of an inspector (JSON)
+    out: Path  # folder to write to
+    format: Literal['png', 'coco', 'cvat'] = 'png'  # labelIds and instanceIds, coco.json, or cvat.xml
+
+    def __call__(self):
+        check_out_folder(self.out)
+        splits_of(self.data)   # is there any data?
+        from cityseg.store import is_store
+        if is_store(self.root):
+            raise DataError(self.root, 'is a store', 'name the data from which it was packed')
+        if self.root.resolve() in (self.out.resolve(), *self.out.resolve().parents):
+            raise DataError(self.out, 'lies in the data', 'name a folder of its own')
+        from cityseg.review import read_review
+        segments = read_review(self.review)
+        from cityseg.corrections import correct_frames, read_verdicts, write_coco, write_cvat, write_masks
+        verdicts = read_verdicts(self.verdicts, segments)
+        path = self.review/'review.json' if self.review.is_dir() else self.review
+        split = read_json(path, dict(split=str), 'write it again with cityseg review')['split']
+        from cityseg.data import frames
+        listed = frames(self.data, split, label_set=label_set_of(self.root, self.labels))
+        corrected = correct_frames(listed, segments, verdicts)
+        if self.format == 'png':
+            written = write_masks(corrected, self.out, self.root)
+            return show(f'{len(written)} masks in {self.out}; copy what is in it over {self.root}, '
+                        'and they take the place of the old ones')
+        write, name = dict(coco=(write_coco, 'coco.json'), cvat=(write_cvat, 'cvat.xml'))[self.format]
+        write(corrected, self.out/name, listed[0].label_set)
+        show(self.out/name)
 
 # %% ../nbs/42_verbs.ipynb #2b00b731
 @dataclass
