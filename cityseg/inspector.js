@@ -200,7 +200,7 @@ async function show(frame) {
   fitCanvas()
   probe()
   const following = state.listed[state.listed.indexOf(frame) + 1]
-  if (following) load(following).catch(() => {})
+  if (following && !state.segment) load(following).catch(() => {})  // a review goes its own way
 }
 
 function scores(frame) {

@@ -181,7 +181,7 @@ async function goToSegment(segment) {
   await show(frame)
   if (picture?.segments?.[segment.id]) segment.mask ??= await unpack(picture.segments[segment.id], frame.width)
   if (state.segment !== segment || state.frame !== frame) return
-  layers = {}
+  layers.region = null
   state.mark = null
   $('review').scrollIntoView({block: 'nearest'})
   const [left, top, right, bottom] = segment.box
