@@ -242,7 +242,7 @@ function chip(frame, trainId) {
   if (known) {
     const gain = iou == null || otherIou == null ? null : iou - otherIou
     const gained = gain == null || !frame.share[trainId] ? [] : element('em', signed(gain), {class: gain < 0 ? 'down' : 'up'})
-    parts.push(element('b', [percent(iou), gained].flat()))
+    parts.push(element('b', iou == null ? '' : [percent(iou), gained].flat()))
   }
   parts.push(element('span', amount, {class: 'soft'}))
   const button = element('button', parts, {

@@ -30,7 +30,7 @@ from .review import COLUMNS, read_review
 
 # %% ../nbs/36_inspector.ipynb #b78fbf12
 class Prefetcher:
-    "Reads frames ahead of the eye, and keeps the eight latest results."
+    "Reads frames before they are looked at, and keeps the eight latest results."
     def __init__(self,
         read: Callable  # Frame -> FrameResult
     ):

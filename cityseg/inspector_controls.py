@@ -223,7 +223,8 @@ def fill_list(
     for result in sort_results(found, *order):
         name = result.frame.name
         number = sort_number(result, *order)
-        text = f'{number:,}' if by == 'confusion of' else _percent(number)
+        score = '' if np.isnan(number) else _percent(number)
+        text = f'{number:,}' if by == 'confusion of' else score
         width = max(width, len(text))   # of pixels, the first number is the longest
         mark = _PENCIL if name in notes else _SPACE
         options.append((f'{text:\u2007>{width}}{mark}{name}', name))

@@ -245,7 +245,7 @@ function drawLayers({view, run, scale}) {
 function drawRegion({scale}) {  // the segment under review, or else the pixels of a confusion
   const {frame, label, predictions: [prediction]} = picture
   const isReviewed = state.segment?.frame === frame.name && state.segment.mask
-  if (!isReviewed && !(state.confusion && label && prediction)) return
+  if (!isReviewed && !(state.confusion && label && prediction && confused(frame))) return
   if (!isReviewed) context.drawImage(layer('confusion', 0), 0, 0)
   layers.region ??= outline(isReviewed || confusionMask())
   for (const [color, thickness] of [['#000', 4], ['#ffe600', 2]]) {
