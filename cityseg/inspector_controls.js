@@ -122,6 +122,7 @@ document.onkeydown = event => {
 
 const opensReview = DATA.sort.by === 'review'
 $('sort').value = opensReview ? 'name' : DATA.sort.by
+if (!$('sort').value) $('sort').value = 'name'  // by what isn't known of these frames
 $('sort-class').value = DATA.sort.trainId
 $('sort-predicted').value = DATA.sort.predicted
 new ResizeObserver(() => state.frame && fitCanvas()).observe($('stage'))

@@ -194,9 +194,13 @@ def inspect_html(
 ) -> Path:                                # of the page
     """Write the inspector as one self-contained HTML file, or as a folder of one.
 
-    Raises ValueError without frames, predictions of any of them, or notes where a file of them is named."""
+    Raises ValueError without frames, predictions of any of them, or what `sort` needs; DataError for notes."""
     if not frames:
         raise ValueError('no frames to inspect; frames(root, split) lists those of a split')
+    if sort == 'loss' and not other:
+        raise ValueError("to sort by loss, name a second run, too: what is lost is lost to it")
+    if sort == 'review' and not review:
+        raise ValueError('to sort by review, name the folder that cityseg review wrote')
     if notes and not Path(notes).exists():
         raise DataError(notes, 'does not exist', 'name a file of notes, or leave it out')
     source, second = PredictionSource(predictions), PredictionSource(other)
