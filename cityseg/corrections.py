@@ -35,7 +35,10 @@ def read_verdicts(
         raise DataError(path, 'does not exist', 'name the verdicts that the inspector kept, JSON or CSV')
     if path.suffix.lower() == '.csv':
         with path.open(newline='', encoding='utf-8-sig', errors='replace') as file:
-            said = {row.get('id', ''): row.get('verdict') for row in csv.DictReader(file)}
+            delimiter = ';' if ';' in file.readline() else ','   # as spreadsheets of some countries save it
+            file.seek(0)
+            rows = csv.DictReader(file, delimiter=delimiter)
+            said = {row.get('id') or '': row.get('verdict') for row in rows}
     else:
         said = read_json(path, {str: str}, 'name the notes that the inspector kept')
     of_segments = {id: (text or '').strip().lower() for id, text in said.items() if '#' in id}
@@ -202,12 +205,12 @@ def write_cvat(
             name = one.frame.image_path.name
             image = Element('image', id=str(number), name=name, width=width, height=height)
             for train_id, _, mask in annotations(one):
-                rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-                part = mask[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
-                height, width = map(str, part.shape)
-                rle = ', '.join(map(str, encode_rle(part.T)['counts']))
+                left, top, width, height = cv2.boundingRect(np.uint8(mask))
+                inside = mask[top:top + height, left:left + width]
+                rle = ', '.join(map(str, encode_rle(inside.T)['counts']))
+                box = dict(left=str(left), top=str(top), width=str(width), height=str(height))
                 SubElement(
                     image, 'mask', label=label_set.names[train_id], source='manual', occluded='0', rle=rle,
-                    left=str(columns[0]), top=str(rows[0]), width=width, height=height, z_order='0')
+                    z_order='0', **box)
             file.write(tostring(image, 'unicode') + '\n')
         file.write('</annotations>\n')

@@ -225,8 +225,8 @@ def fill_list(
         number = sort_number(result, *order)
         text = f'{number:,}' if by == 'confusion of' else _percent(number)
         width = max(width, len(text))   # of pixels, the first number is the longest
-        mark = _PENCIL if name in notes else _SPACE
-        options.append((f'{text:\u2007>{width}}{mark}{name}', name))
+        sign = _PENCIL if name in notes else _SPACE
+        options.append((f'{text:\u2007>{width}}{sign}{name}', name))
         listed[name] = result.frame
     selected = c.frames.value if c.frames.value in listed else next(iter(listed), None)
     c.frames.options = options
