@@ -159,21 +159,32 @@ def annotations(
             yield train_id, is_crowd, of_class & (numbers == number)
 
 # %% ../nbs/33_corrections.ipynb #1eec1128
+def _with_names(corrected):
+    "Corrected frames, and the names of their photos. Raises DataError where a name comes twice."
+    names = set()
+    for one in corrected:
+        path = one.frame.image_path
+        if path.name in names:
+            what = 'is called like another photo, and COCO and CVAT tell them by their names'
+            raise DataError(path, what, 'rename it, or write masks')
+        names.add(path.name)
+        yield one, path.name
+
 def write_coco(
     corrected: Iterator[CorrectedFrame],
     path: Path,          # .json
     label_set: LabelSet  # of the frames
 ):
-    "Write annotations as COCO has those of objects, frame by frame."
+    "Write annotations as COCO has those of objects, frame by frame. Raises DataError for a photo's name twice."
     categories, images = [], []
     count = 0
     for id, row in zip(label_set.train_to_id.tolist(), label_set.classes):
         categories.append(dict(id=id, name=row.name, supercategory=row.group))
     with atomic_write(path) as part, part.open('w', encoding='utf-8') as file:
         file.write('{"annotations": [')
-        for frame_id, one in enumerate(corrected):
+        for frame_id, (one, name) in enumerate(_with_names(corrected)):
             height, width = one.label_ids.shape
-            images.append(dict(id=frame_id, file_name=one.frame.image_path.name, height=height, width=width))
+            images.append(dict(id=frame_id, file_name=name, height=height, width=width))
             for train_id, is_crowd, mask in annotations(one):
                 count += 1
                 entry = dict(
@@ -190,7 +201,7 @@ def write_cvat(
     path: Path,          # .xml
     label_set: LabelSet  # of the frames
 ):
-    "Write annotations as CVAT for images has them, version 1.1, frame by frame."
+    "Write annotations as CVAT for images has them, version 1.1. Raises DataError for a photo's name twice."
     meta = Element('meta')
     labels = SubElement(SubElement(meta, 'task'), 'labels')
     for row in label_set.classes:
@@ -200,9 +211,8 @@ def write_cvat(
     with atomic_write(path) as part, part.open('w', encoding='utf-8') as file:
         file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>\n')
         file.write(tostring(meta, 'unicode') + '\n')
-        for number, one in enumerate(corrected):
+        for number, (one, name) in enumerate(_with_names(corrected)):
             height, width = map(str, one.label_ids.shape)
-            name = one.frame.image_path.name
             image = Element('image', id=str(number), name=name, width=width, height=height)
             for train_id, _, mask in annotations(one):
                 left, top, width, height = cv2.boundingRect(np.uint8(mask))
