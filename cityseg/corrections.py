@@ -175,7 +175,7 @@ def write_coco(
     path: Path,          # .json
     label_set: LabelSet  # of the frames
 ):
-    "Write annotations as COCO has those of objects, frame by frame. Raises DataError for a photo's name twice."
+    "Write annotations as COCO has them, frame by frame. Raises DataError for a photo's name twice."
     categories, images = [], []
     count = 0
     for id, row in zip(label_set.train_to_id.tolist(), label_set.classes):
