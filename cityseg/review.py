@@ -84,7 +84,8 @@ def _depths(label):
     below, beside = label[1:] != label[:-1], label[:, 1:] != label[:, :-1]
     inside[1:][below] = inside[:-1][below] = 0
     inside[:, 1:][beside] = inside[:, :-1][beside] = 0
-    return cv2.distanceTransform(inside, cv2.DIST_L2, 5) + .5   # half a pixel off, beside a border
+    depths = cv2.distanceTransform(inside, cv2.DIST_L2, 5) + .5   # half a pixel off, beside a border
+    return depths.clip(max=max(label.shape))   # where there is no border, too
 
 def _box(mask):
     "The rows and columns that a mask lies in, as slices."
