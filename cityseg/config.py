@@ -404,6 +404,7 @@ def find_start(
     if run.start != 'none' and not Path(run.start).is_file():
         find_model(run.start)
 
+# %% ../nbs/02_config.ipynb #b93f4b4e
 def without_places(
     run: Run
 ) -> Run:

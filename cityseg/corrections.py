@@ -35,7 +35,10 @@ def read_verdicts(
         raise DataError(path, 'does not exist', 'name the verdicts that the inspector kept, JSON or CSV')
     if path.suffix.lower() == '.csv':
         with path.open(newline='', encoding='utf-8-sig', errors='replace') as file:
-            said = {row.get('id', ''): row.get('verdict') for row in csv.DictReader(file)}
+            delimiter = ';' if ';' in file.readline() else ','   # as spreadsheets of some countries save it
+            file.seek(0)
+            rows = csv.DictReader(file, delimiter=delimiter)
+            said = {row.get('id') or '': row.get('verdict') for row in rows}
     else:
         said = read_json(path, {str: str}, 'name the notes that the inspector kept')
     of_segments = {id: (text or '').strip().lower() for id, text in said.items() if '#' in id}
@@ -156,21 +159,32 @@ def annotations(
             yield train_id, is_crowd, of_class & (numbers == number)
 
 # %% ../nbs/33_corrections.ipynb #1eec1128
+def _with_names(corrected):
+    "Corrected frames, and the names of their photos. Raises DataError where a name comes twice."
+    names = set()
+    for one in corrected:
+        path = one.frame.image_path
+        if path.name in names:
+            what = 'is called like another photo, and COCO and CVAT tell them by their names'
+            raise DataError(path, what, 'rename it, or write masks')
+        names.add(path.name)
+        yield one, path.name
+
 def write_coco(
     corrected: Iterator[CorrectedFrame],
     path: Path,          # .json
     label_set: LabelSet  # of the frames
 ):
-    "Write annotations as COCO has those of objects, frame by frame."
+    "Write annotations as COCO has them, frame by frame. Raises DataError for a photo's name twice."
     categories, images = [], []
     count = 0
     for id, row in zip(label_set.train_to_id.tolist(), label_set.classes):
         categories.append(dict(id=id, name=row.name, supercategory=row.group))
     with atomic_write(path) as part, part.open('w', encoding='utf-8') as file:
         file.write('{"annotations": [')
-        for frame_id, one in enumerate(corrected):
+        for frame_id, (one, name) in enumerate(_with_names(corrected)):
             height, width = one.label_ids.shape
-            images.append(dict(id=frame_id, file_name=one.frame.image_path.name, height=height, width=width))
+            images.append(dict(id=frame_id, file_name=name, height=height, width=width))
             for train_id, is_crowd, mask in annotations(one):
                 count += 1
                 entry = dict(
@@ -187,7 +201,7 @@ def write_cvat(
     path: Path,          # .xml
     label_set: LabelSet  # of the frames
 ):
-    "Write annotations as CVAT for images has them, version 1.1, frame by frame."
+    "Write annotations as CVAT for images has them, version 1.1. Raises DataError for a photo's name twice."
     meta = Element('meta')
     labels = SubElement(SubElement(meta, 'task'), 'labels')
     for row in label_set.classes:
@@ -197,17 +211,16 @@ def write_cvat(
     with atomic_write(path) as part, part.open('w', encoding='utf-8') as file:
         file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>\n')
         file.write(tostring(meta, 'unicode') + '\n')
-        for number, one in enumerate(corrected):
+        for number, (one, name) in enumerate(_with_names(corrected)):
             height, width = map(str, one.label_ids.shape)
-            name = one.frame.image_path.name
             image = Element('image', id=str(number), name=name, width=width, height=height)
             for train_id, _, mask in annotations(one):
-                rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-                part = mask[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
-                height, width = map(str, part.shape)
-                rle = ', '.join(map(str, encode_rle(part.T)['counts']))
+                left, top, width, height = cv2.boundingRect(np.uint8(mask))
+                inside = mask[top:top + height, left:left + width]
+                rle = ', '.join(map(str, encode_rle(inside.T)['counts']))
+                box = dict(left=str(left), top=str(top), width=str(width), height=str(height))
                 SubElement(
                     image, 'mask', label=label_set.names[train_id], source='manual', occluded='0', rle=rle,
-                    left=str(columns[0]), top=str(rows[0]), width=width, height=height, z_order='0')
+                    z_order='0', **box)
             file.write(tostring(image, 'unicode') + '\n')
         file.write('</annotations>\n')

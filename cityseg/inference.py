@@ -335,7 +335,8 @@ class Predictor:
     ):
         only = getattr(model, 'window', None)   # some exported models take one size
         if only and tuple(window or only) != only:
-            raise ValueError(f'window: {tuple(window)}; this model takes {only[0]}x{only[1]} only')
+            raise ValueError(f'window: {tuple(window)}; this model takes {only[0]}x{only[1]} only, '
+                             'so leave it out')
         window = window or only
         _check_options(window, stride, scales, batch)
         self.confidence = confidence

@@ -6,7 +6,6 @@
 __all__ = ['Prefetcher', 'ReviewQueue', 'Inspector']
 
 # %% ../nbs/36_inspector.ipynb #bd24d2fe
-import csv
 import html
 import os
 import time
@@ -26,7 +25,7 @@ from .inspector_controls import VERDICT_KEYS, arrange, build_controls, draw_pict
 from .inspector_controls import offer_confusions, show_widget, title_html
 from .inspector_page import segment_mask
 from .labels import CITYSCAPES
-from .review import COLUMNS, read_review
+from .review import COLUMNS, read_review, write_segments
 
 # %% ../nbs/36_inspector.ipynb #b78fbf12
 class Prefetcher:
@@ -77,10 +76,10 @@ class ReviewQueue:
         return self.notes.get(self.segments[number - 1]['id'], '')
 
     def next_unjudged(self) -> int:
-        "The number of the first segment after this one that has no verdict; the last one if all have."
+        "The number of the first segment after this one that has no verdict; of this one if all have."
         total = len(self.segments)
         following = [*range(self.number + 1, total + 1), *range(1, self.number + 1)]
-        return next((number for number in following if not self.verdict(number)), total)
+        return next((number for number in following if not self.verdict(number)), max(1, self.number))
 
     def judge(self,
         verdict: str   # wrong, right or unsure
@@ -108,11 +107,8 @@ class ReviewQueue:
         path: Path
     ):
         "Write the segments with their verdicts as a table, as the page does."
-        with path.open('w', newline='', encoding='utf-8') as file:
-            table = csv.DictWriter(file, [*COLUMNS, 'verdict'], extrasaction='ignore')
-            table.writeheader()
-            for number, segment in enumerate(self.segments, 1):
-                table.writerow(segment | dict(verdict=self.verdict(number)))
+        judged = [segment | dict(verdict=self.notes.get(segment['id'], '')) for segment in self.segments]
+        write_segments(judged, path, (*COLUMNS, 'verdict'))
 
     def about(self) -> str:
         "What is known of this segment, as HTML."

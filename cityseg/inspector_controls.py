@@ -226,8 +226,8 @@ def fill_list(
         score = '' if np.isnan(number) else _percent(number)
         text = f'{number:,}' if by == 'confusion of' else score
         width = max(width, len(text))   # of pixels, the first number is the longest
-        mark = _PENCIL if name in notes else _SPACE
-        options.append((f'{text:\u2007>{width}}{mark}{name}', name))
+        sign = _PENCIL if name in notes else _SPACE
+        options.append((f'{text:\u2007>{width}}{sign}{name}', name))
         listed[name] = result.frame
     selected = c.frames.value if c.frames.value in listed else next(iter(listed), None)
     c.frames.options = options

@@ -209,6 +209,8 @@ def inspect_html(
     segments = review or []
     if isinstance(review, (str, Path)):
         segments = read_review(review, frames)
+    if sort == 'review' and not segments:
+        raise ValueError('sort: there are no segments to review; name a review with some, or sort by name')
     texts = read_notes(notes or notes_path(predictions))
     data = _settled_data(frames, names, texts, segments, sort)
     page = Path(out)/'index.html' if folder else Path(out)

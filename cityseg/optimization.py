@@ -16,7 +16,7 @@ import torch
 from timm.models import group_parameters
 from timm.utils import ModelEmaV3
 from .config import Run
-from .core import DataError, atomic_write, is_out_of_memory, logger
+from .core import DataError, atomic_write, is_out_of_memory, logger, one_line
 from .dataset import to_device
 from .distributed import DistributedContext
 from .model import build_model
@@ -159,8 +159,7 @@ class TrainState:
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             if is_out_of_memory(error):
                 raise
-            reason = ' '.join(str(error).split())[:200]
-            raise DataError(path, f'fits neither this network nor its optimizer ({reason})',
+            raise DataError(path, f'fits neither this network nor its optimizer ({one_line(error)})',
                             'go on with the versions that wrote it, or train into another folder') from error
 
     def _load(self, content):

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['STEPS', 'BAND', 'SMALLEST', 'COLUMNS', 'answers_of', 'count_answers', 'Doubt', 'number_segments', 'find_doubts',
-           'score_of', 'encode_rle', 'decode_rle', 'review', 'read_review']
+           'score_of', 'encode_rle', 'decode_rle', 'write_segments', 'review', 'read_review']
 
 # %% ../nbs/32_review.ipynb #032f93ea
 import csv
@@ -84,7 +84,8 @@ def _depths(label):
     below, beside = label[1:] != label[:-1], label[:, 1:] != label[:, :-1]
     inside[1:][below] = inside[:-1][below] = 0
     inside[:, 1:][beside] = inside[:, :-1][beside] = 0
-    return cv2.distanceTransform(inside, cv2.DIST_L2, 5) + .5   # half a pixel off, beside a border
+    depths = cv2.distanceTransform(inside, cv2.DIST_L2, 5) + .5   # half a pixel off, beside a border
+    return depths.clip(max=max(label.shape))   # where there is no border, too
 
 def _box(mask):
     "The rows and columns that a mask lies in, as slices."
@@ -219,12 +220,16 @@ def _look_at(predict, frame, image, label, instances, band):
 
 def _lines(path, head):
     "The lines that are in a file, after its head; what a kill cut off is taken away. Raises DataError."
-    if not path.exists() or b'\n' not in path.read_bytes()[:10_000]:
-        path.write_text(json.dumps(head) + '\n', 'utf-8')
-    with path.open('rb+') as file:
-        if json.loads(file.readline()) != head:
+    first = (json.dumps(head) + '\n').encode()
+    with path.open('ab+') as file:
+        file.seek(0)
+        begun = file.readline()
+        if not first.startswith(begun):
             raise DataError(path, 'is a review by another model, or of other frames',
                             'name another --out, or delete this one')
+        if begun != first:   # the file is new, or a kill came that early
+            file.truncate(0)
+            file.write(first)
         while line := file.readline():
             if not line.endswith(b'\n'):
                 file.truncate(file.tell() - len(line))
@@ -267,6 +272,17 @@ def _scored(path, head):
 COLUMNS = ('id', 'frame', 'kind', 'given', 'suggested', 'score', 'given_probability',
            'suggested_probability', 'area', 'depth', 'box', 'instance')
 
+def write_segments(
+    segments: list[dict],
+    path: Path,                       # .csv
+    columns: tuple[str, ...] = COLUMNS
+):
+    "Write segments as a table."
+    with path.open('w', newline='', encoding='utf-8') as file:
+        table = csv.DictWriter(file, columns, extrasaction='ignore')
+        table.writeheader()
+        table.writerows(segments)
+
 def review(
     predict: object,       # `Predictor`, or what has its `probabilities`, `tag` and `label_set`
     frames: list[Frame],   # of one split, with labels
@@ -291,10 +307,8 @@ def review(
         listed = dict(version=1, model=name, split=head['split'], classes=head['classes'], segments=best)
         with atomic_write(out/'review.json') as part:
             part.write_text(json.dumps(listed, separators=(',', ':')), 'utf-8')
-        with atomic_write(out/'review.csv') as part, part.open('w', newline='', encoding='utf-8') as file:
-            table = csv.DictWriter(file, COLUMNS, extrasaction='ignore')
-            table.writeheader()
-            table.writerows(best)
+        with atomic_write(out/'review.csv') as part:
+            write_segments(best, part)
     return best
 
 # %% ../nbs/32_review.ipynb #0fe8b998
