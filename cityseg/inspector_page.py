@@ -194,7 +194,7 @@ def inspect_html(
 ) -> Path:                                # of the page
     """Write the inspector as one self-contained HTML file, or as a folder of one.
 
-    Raises ValueError without frames, predictions of any of them, or what `sort` needs; DataError for notes."""
+    Raises ValueError without frames, predictions of any, or what `sort` needs, DataError for no notes."""
     if not frames:
         raise ValueError('no frames to inspect; frames(root, split) lists those of a split')
     if sort == 'loss' and not other:
