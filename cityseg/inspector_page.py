@@ -197,8 +197,8 @@ def inspect_html(
     Raises ValueError without frames, predictions of any, or what `sort` needs, DataError for no notes."""
     if not frames:
         raise ValueError('no frames to inspect; frames(root, split) lists those of a split')
-    if sort == 'loss' and not other or sort == 'review' and not review:
-        raise ValueError(f'to sort by {sort}, name a second run, or the folder that cityseg review wrote')
+    if sort == 'loss' and not other:
+        raise ValueError('sort: there is no second run to lose to; name one, or sort by name')
     if notes and not Path(notes).exists():
         raise DataError(notes, 'does not exist', 'name a file of notes, or leave it out')
     source, second = PredictionSource(predictions), PredictionSource(other)
