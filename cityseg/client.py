@@ -29,6 +29,7 @@ from .session import KEPT, damaged_files
 
 # %% ../nbs/39_client.ipynb #98b791cf
 _REMEDIES = {   # what the client or the server says (a pattern): what to do
+    'Upload unsuccessful': 'not every file got through: publish again, which makes a new version',
     'session count': 'two sessions run already: wait for one, or stop one on kaggle.com',
     'quota': "this week's GPU hours are used up: `kaggle quota` says when they come back",
     'already in use|409 ': f'another notebook of yours has this title: change title and id in {METADATA}',
@@ -57,8 +58,8 @@ def _in_a_line(text):
     "What the client printed, as one line of at most 300 letters."
     if 'Traceback (most recent' in text:
         text = text.splitlines()[-1].rpartition('.exceptions.')[2]
-    lines = [line for line in text.splitlines() if not re.match(r'Warning:|\s|$|usage:', line)]
-    line = ' '.join(lines)
+    says_nothing = r'Warning:|\s|$|usage:|Starting upload|\d+%\|'
+    line = ' '.join(line for line in text.splitlines() if not re.match(says_nothing, line))
     if len(line) > 300:
         line = re.match(r'.{,300}(?=\. )|.{,300}(?= )|.{300}', line)[0]
     return line.rstrip('.') or 'no word from the server'
@@ -243,11 +244,8 @@ VARIATION_METADATA = 'model-instance-metadata.json'
 def _models(*words):
     "`kaggle models` for what makes something; raises where nothing was made."
     said = _kaggle('models', *words, silence=300)
-    if 'was created' not in said and 'was updated' not in said:
+    if not re.search('was (created|updated)', said) or 'Upload unsuccessful' in said:
         raise answer_error('Kaggle refused the model', said)
-    if lost := re.findall('Upload unsuccessful: (.*)', said):
-        raise RuntimeError(f'a version was made without {", ".join(lost)}, which did not get through; '
-                           'publish again, which makes a new one')
     return said
 
 def push_model(
