@@ -92,6 +92,7 @@ def _palettes(label_set):
         fitting[text] = palette
     return fitting
 
+# %% ../nbs/35_inspector_controls.ipynb #b622db71
 def build_list_controls(
     sorts: list[str],   # names from SORTS
     cities: list[str],  # to choose from
@@ -114,6 +115,7 @@ def build_list_controls(
         shares=widgets.HTML(),
         frames=widgets.Select(tooltip='Frames'))
 
+# %% ../nbs/35_inspector_controls.ipynb #01ea8562
 def build_review_controls() -> dict:  # of widgets
     "What segments are judged with, by name."
     verdicts = {verdict: _button(f'{verdict.capitalize()} ({key})', f'The label is {verdict}: key {key}')
@@ -125,6 +127,7 @@ def build_review_controls() -> dict:  # of widgets
         save_verdicts=_button('Save CSV', 'Save the segments with their verdicts as verdicts.csv'),
         **verdicts)
 
+# %% ../nbs/35_inspector_controls.ipynb #40d287b7
 def build_controls(
     views: list[str],    # names from VIEWS
     sorts: list[str],    # names from SORTS

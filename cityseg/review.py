@@ -58,13 +58,7 @@ class Doubt(NamedTuple):
     mask: np.ndarray              # bool [H,W]
     instance: int | None          # of the label that is there
 
-def _open(against, keys, band):
-    "Of the contradicted pixels those that lie in regions, of one key each, that are thicker than a band."
-    square = np.ones((band + 1, band + 1), np.uint8)
-    lowest, highest = cv2.erode(keys, square, anchor=(0, 0)), cv2.dilate(keys, square, anchor=(0, 0))
-    cores = np.uint8(against & (lowest == highest))
-    return cv2.dilate(cores, square, anchor=(band, band)) > 0   # an even square has no middle
-
+# %% ../nbs/32_review.ipynb #9907ee35
 def number_segments(
     mask: np.ndarray,             # the pixels of a class, bool [H,W]
     instances: np.ndarray | None  # instanceIds [H,W]; those from 1000 on tell objects apart
@@ -78,6 +72,14 @@ def number_segments(
         numbers[mask] = np.cumsum(np.bincount(both) > 0)[both]
     return numbers
 
+# %% ../nbs/32_review.ipynb #ceaf1e37
+def _open(against, keys, band):
+    "Of the contradicted pixels those that lie in regions, of one key each, that are thicker than a band."
+    square = np.ones((band + 1, band + 1), np.uint8)
+    lowest, highest = cv2.erode(keys, square, anchor=(0, 0)), cv2.dilate(keys, square, anchor=(0, 0))
+    cores = np.uint8(against & (lowest == highest))
+    return cv2.dilate(cores, square, anchor=(band, band)) > 0   # an even square has no middle
+
 def _depths(label):
     "How far each pixel lies from the next border of a label."
     inside = np.ones_like(label)
@@ -87,6 +89,7 @@ def _depths(label):
     depths = cv2.distanceTransform(inside, cv2.DIST_L2, 5) + .5   # half a pixel off, beside a border
     return depths.clip(max=max(label.shape))   # where there is no border, too
 
+# %% ../nbs/32_review.ipynb #f0357c5f
 def _box(mask):
     "The rows and columns that a mask lies in, as slices."
     left, top, width, height = cv2.boundingRect(np.uint8(mask))
@@ -124,6 +127,7 @@ def _regions(label, preferred, instances, band):
             mask[box] = numbers == number
             yield 'missing', key >> 8, mask
 
+# %% ../nbs/32_review.ipynb #2cd65599
 def _object_in(mask, instances):
     "The instance id that most of a mask has, or None where it is no object's."
     most = 0 if instances is None else int(np.bincount(instances[mask]).argmax())
