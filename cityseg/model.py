@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['IMAGENET', 'HUB_ERRORS', 'normalization', 'kept_normalization', 'decoder_options', 'ShapesOnly', 'timm_options',
            'create_network', 'load_encoder', 'fused_attention', 'fuse_attention', 'recompute_blocks', 'warm_start',
-           'network_cost', 'encoder_licence', 'tell_licence', 'build_model', 'forward', 'classifier', 'model_checksum',
-           'save_model', 'fetch_model', 'load_model']
+           'network_cost', 'encoder_licence', 'build_model', 'forward', 'classifier', 'model_checksum', 'save_model',
+           'fetch_model', 'load_model']
 
 # %% ../nbs/12_model.ipynb #455e48e3
 import copy
@@ -68,7 +68,7 @@ def kept_normalization(
         raise DataError(path, 'is not for three channels', 'copy it again')
     return kept
 
-# %% ../nbs/12_model.ipynb #8891bbbf
+# %% ../nbs/12_model.ipynb #62f1d00e
 def decoder_options(
     architecture: str,
     channels: int      # width of the decoder (of a Unet's last stage); 0: SMP's default
@@ -80,20 +80,17 @@ def decoder_options(
         nearest = max(32, round(channels/32)*32)
         raise ValueError(f'decoder_channels: {channels} for FPN should be a multiple of 32; '
                          f'nearest: {nearest}')
-    if architecture in ('Unet', 'UnetPlusPlus', 'MAnet'):
-        return dict(decoder_channels=[16*channels, 8*channels, 4*channels, 2*channels, channels])
-    if architecture in ('PAN', 'DeepLabV3', 'DeepLabV3Plus', 'UPerNet'):
-        return dict(decoder_channels=channels)
-    if architecture == 'DPT':   # the proportions of Depth Anything (V2, 64 for ViT-S, 128 for ViT-B)
-        stages = [3*channels//4, 3*channels//2, 3*channels, 6*channels]
-        return dict(decoder_fusion_channels=channels, decoder_intermediate_channels=stages)
-    names = dict(
-        FPN=['decoder_pyramid_channels', 'decoder_segmentation_channels'],
-        Segformer=['decoder_segmentation_channels'],
-        PSPNet=['psp_out_channels'])
-    if architecture not in names:
+    stages = [16*channels, 8*channels, 4*channels, 2*channels, channels]
+    proportions = [3*channels//4, 3*channels//2, 3*channels, 6*channels]   # of Depth Anything V2
+    widths = dict.fromkeys(('Unet', 'UnetPlusPlus', 'MAnet'), dict(decoder_channels=stages))
+    widths |= dict.fromkeys(('PAN', 'DeepLabV3', 'DeepLabV3Plus', 'UPerNet'), dict(decoder_channels=channels))
+    widths['FPN'] = dict(decoder_pyramid_channels=channels, decoder_segmentation_channels=channels)
+    widths['Segformer'] = dict(decoder_segmentation_channels=channels)
+    widths['PSPNet'] = dict(psp_out_channels=channels)
+    widths['DPT'] = dict(decoder_fusion_channels=channels, decoder_intermediate_channels=proportions)
+    if architecture not in widths:
         raise ValueError(f'decoder_channels: {architecture} has no width to set; leave it at 0')
-    return dict.fromkeys(names[architecture], channels)
+    return widths[architecture]
 
 # %% ../nbs/12_model.ipynb #5cc863ec
 class ShapesOnly(TorchFunctionMode):
@@ -203,7 +200,7 @@ def load_encoder(
     nn.Module.load_state_dict(network, found, strict=False)   # some encoders have a stricter one of their own
     return model
 
-# %% ../nbs/12_model.ipynb #6dc85b22
+# %% ../nbs/12_model.ipynb #d15127ea
 def fused_attention(
     attention: nn.Module,  # SMP's, of a MiT encoder
     x: torch.Tensor,       # tokens, float [B,h*w,C]
@@ -222,25 +219,20 @@ def fused_attention(
     x = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
     return attention.proj_drop(attention.proj(x.transpose(1, 2).reshape(b, n, c)))
 
-def fuse_attention(
-    model: nn.Module  # is changed
-) -> nn.Module:
-    "Give every MiT attention of a model the fused forward."
+def fuse_attention(model: nn.Module) -> nn.Module:
+    "Give every MiT attention of a model the fused forward; returns the model."
     for module in model.modules():
         if type(module) is smp.encoders.mix_transformer.Attention:
             module.forward = MethodType(fused_attention, module)
     return model
 
-# %% ../nbs/12_model.ipynb #17042bc2
-def recompute_blocks(
-    encoder: nn.Module  # is changed
-):
+# %% ../nbs/12_model.ipynb #ff9b6916
+def recompute_blocks(encoder: nn.Module):
     "Let transformer blocks recompute what the backward pass needs."
+    batch_norm = nn.modules.batchnorm._BatchNorm
     for module in encoder.modules():
-        is_block = 'Block' in type(module).__name__
-        batch_norm = nn.modules.batchnorm._BatchNorm
         has_batch_norm = any(isinstance(m, batch_norm) for m in module.modules())
-        if is_block and not has_batch_norm:
+        if 'Block' in type(module).__name__ and not has_batch_norm:
             module.forward = partial(checkpoint, module.forward, use_reentrant=False)
 
 # %% ../nbs/12_model.ipynb #48535ca1
@@ -280,7 +272,7 @@ def network_cost(
         without_memory(torch.zeros(1, 3, height, width, device='meta'))
     return sum(p.numel() for p in model.parameters()), counter.get_total_flops()
 
-# %% ../nbs/12_model.ipynb #b8e3b764
+# %% ../nbs/12_model.ipynb #8d882951
 def encoder_licence(
     encoder: str  # SMP's name, or timm's with tu-
 ) -> str | None:  # None: it is not known here
@@ -288,9 +280,7 @@ def encoder_licence(
     settings = encoder.startswith('tu-') and timm.get_pretrained_cfg(encoder[3:], allow_unregistered=True)
     return settings.license if settings else None
 
-def tell_licence(
-    run: Run
-):
+def _tell_licence(run):
     "Say under which licence pretrained weights of timm come, unless it is one that allows anything."
     if run.encoder_weights == 'none' or run.start != 'none':
         return
@@ -299,7 +289,7 @@ def tell_licence(
         logger.info(f'the weights of {run.encoder[3:]} come under {licence}: read it before you publish what '
                     'you make of them')
 
-# %% ../nbs/12_model.ipynb #d3b36aef
+# %% ../nbs/12_model.ipynb #4bbe7887
 HUB_ERRORS = OSError, *HfHubHTTPError.__bases__   # those of the hub's HTTP library may be no OSError
 
 def build_model(
@@ -324,7 +314,7 @@ def build_model(
         model = load_encoder(model, run, file)
     model.mean, model.std = mean_and_std
     model.label_set = run.label_set
-    tell_licence(run)
+    _tell_licence(run)
     if run.start != 'none':
         warm_start(model, run.start)
     if run.recompute:

@@ -32,18 +32,14 @@ class Pixelwise(torch.nn.Module):
         raise OSError('this network is never kept')
 
 
-def train_pixelwise(**arguments):
-    "Train that network."
-    optimization.build_model = lambda run: Pixelwise()
-    training.train_worker(**arguments)
-
-
-def train_and_die(**arguments):
-    "Train; the second process is killed at its third batch."
-    real_next_batch = training.next_batch
-    def next_batch(loader, state, log, out):
+def train_then_die(arguments: dict, out: str):
+    "Train that network; then once more, and the second process is killed at its third batch."
+    def next_batch(loader, state, meter, out):
         if state.iteration == 2 and state.context.rank == 1:
             os.kill(os.getpid(), signal.SIGKILL)
-        return real_next_batch(loader, state, log, out)
-    training.next_batch = next_batch
+        return real_next_batch(loader, state, meter, out)
+
+    optimization.build_model = lambda run: Pixelwise()
     training.train_worker(**arguments)
+    real_next_batch, training.next_batch = training.next_batch, next_batch
+    training.train_worker(**{**arguments, 'out': out})
