@@ -278,7 +278,7 @@ def _start_torchrun(target, arguments, count):
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                             start_new_session=True)
 
-# %% ../nbs/19_distributed.ipynb #550a38c0
+# %% ../nbs/19_distributed.ipynb #43f2a2d6
 class Workers:
     "A function that runs in several processes of torchrun."
     def __init__(self,
@@ -322,6 +322,8 @@ class Workers:
         self.process.stdin.close()
         if self.process.returncode and not self.stopping:
             raise WorkerFailed(f'{self.count} processes failed: {_why_they_failed(self.output)}')
+        if self.process.returncode:
+            logger.warning(f'the processes ended before they were ready to stop; {_REMEDY}, if there is one')
 
 # %% ../nbs/19_distributed.ipynb #f837e2a7
 if __name__ == '__main__' and '__file__' in globals():

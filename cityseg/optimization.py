@@ -22,7 +22,7 @@ from .distributed import DistributedContext
 from .model import build_model
 from .runs import load_checkpoint
 
-# %% ../nbs/21_optimization.ipynb #666db7d0
+# %% ../nbs/21_optimization.ipynb #d05b38c7
 def learning_rate(
     run: Run,        # schedule, warmup and peak
     iteration: int,  # 0 .. total-1
@@ -33,11 +33,8 @@ def learning_rate(
     if iteration < warmup:
         return run.learning_rate*(iteration + 1)/warmup
     done = (iteration - warmup)/max(1, total - warmup)
-    if run.schedule == 'poly':
-        return run.learning_rate*(1 - done)**.9
-    if run.schedule == 'cosine':
-        return run.learning_rate*(.5 + .5*math.cos(math.pi*done))
-    return run.learning_rate
+    shares = dict(poly=(1 - done)**.9, cosine=.5 + .5*math.cos(math.pi*done), constant=1.)
+    return run.learning_rate*shares[run.schedule]
 
 # %% ../nbs/21_optimization.ipynb #e35358f5
 def encoder_rates(

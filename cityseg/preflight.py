@@ -7,7 +7,8 @@ __all__ = ['T4_FLOPS', 'check_folder', 'is_shared', 'check_device', 'check_netwo
            'splits_that_fit', 'check_shared_memory', 'check_batch', 'check_validation', 'check_disk',
            'check_checkpoint', 'preflight']
 
-# %% ../nbs/22_preflight.ipynb #fca08bc5
+# %% ../nbs/22_preflight.ipynb #02b85a25
+import copy
 import os
 import re
 import shutil
@@ -100,26 +101,23 @@ def check_network(state: TrainState) -> str:
                            'leave --compile out') from error
     return f'{found}, to be compiled'
 
-# %% ../nbs/22_preflight.ipynb #882e76fa
+# %% ../nbs/22_preflight.ipynb #6fd204f4
 def check_frames(context: DistributedContext, train_frames: list[Frame], val_frames: list[Frame]) -> str:
     "Read frames for 15 seconds; how many there are, and were read, in words. Raises DataError."
     every = [*train_frames, *val_frames]
     order = np.random.default_rng(0).permutation(len(every))
     mine = [every[i] for i in order[context.rank::context.world]]
     begin, count = time.monotonic(), 0
-    label_set = every[0].label_set
-    is_street = label_set != CITYSCAPES   # of other classes nobody knows what a street has
-    is_void = True
+    label_set, pixels = every[0].label_set, np.zeros(256, int)   # of each trainId
     for _, label in prefetch(lambda frame: frame.read(), mine, threads=2):
         count += 1
-        is_street = is_street or bool(((label > 6) & (label < 19)).any())
-        is_void = is_void and bool((label == VOID).all())
+        pixels += np.bincount(label.ravel(), minlength=256)
         if time.monotonic() - begin > 15:
             break
-    if count and is_void:
+    if count and not pixels[:VOID].any():
         what = f'holds no class of {label_set}, nor does any other label that was read'
         raise DataError(mine[0].label_path, what, 'give the label set that these labels are of')
-    if count and not is_street:
+    if count and label_set == CITYSCAPES and not pixels[7:19].any():
         what = 'holds trainIds, it seems: like all that were read, it has no class after traffic light'
         raise DataError(mine[0].label_path, what, 'turn them into labelIds with to_label_ids')
     read = 'all read' if count == len(mine) else f'{count*context.world:,} of them read'
@@ -144,16 +142,16 @@ def within_memory(context: DistributedContext) -> Iterator[None]:
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (before, most))
 
-# %% ../nbs/22_preflight.ipynb #a78ad2b4
-def _fits(state, criterion, pieces):
+# %% ../nbs/22_preflight.ipynb #058d4411
+def _fits(state, model, criterion, pieces):
     "Do the pieces of a micro-batch fit, beside what optimizer and processes need? Leaves gradients."
-    copies = 3 if state.context.world > 1 else 2   # two moments; a bucket of gradients
-    state.optimizer.zero_grad(set_to_none=True)
+    copies = 2 if state.context.world > 1 else 1   # two moments, a bucket of gradients; one is the model
+    model.zero_grad()
     try:
         with within_memory(state.context):
-            room = [torch.empty_like(p) for p in list(state.model.parameters())*copies]
+            room = [torch.empty_like(p) for p in list(model.parameters())*copies]
             for x, y in pieces[:1] + pieces[1:][-1:]:   # the last finds the gradients of the first
-                forward_backward(state, state.model, criterion, x, y)
+                forward_backward(state, model, criterion, x, y)
             del room
     except (AssertionError, IndexError, MemoryError, RuntimeError, ValueError) as error:
         if is_out_of_memory(error):
@@ -166,7 +164,7 @@ def _fits(state, criterion, pieces):
                            f'{height}x{width} at a time ({error}): {remedy}') from error
     return True
 
-# %% ../nbs/22_preflight.ipynb #2c856e44
+# %% ../nbs/22_preflight.ipynb #b99ff8cd
 def splits_that_fit(
     state: TrainState,            # parameters that get no gradient are frozen: others would wait for them
     criterion: torch.nn.Module,
@@ -175,33 +173,25 @@ def splits_that_fit(
 ) -> tuple[int, float]:           # pieces, seconds
     "In how many pieces a micro-batch must be taken, and its time. Raises RuntimeError where no crop fits."
     splits, pieces = 1, [(images, labels)]
-    state.model.train()
-    statistics = [buffer.clone() for buffer in state.model.buffers()]
-    for module in state.model.modules():
+    model = copy.deepcopy(state.model).train()
+    for module in model.modules():
         if isinstance(module, torch.nn.SyncBatchNorm):
             module.eval()   # it would wait for the other processes
-    try:
-        while not _fits(state, criterion, pieces):
-            if splits >= len(images):
-                height, width = state.run.crop_size
-                raise RuntimeError(f'not even one crop of {height}x{width} fits into the memory of '
-                                   f'{state.context.device}: try a smaller --crop-size, --recompute, '
-                                   'or a lighter encoder')
-            splits *= 2
-            pieces = list(zip(images.chunk(splits), labels.chunk(splits)))
-        begin = time.monotonic()
-        for x, y in pieces:
-            forward_backward(state, state.model, criterion, x, y).item()   # waits for the GPU
-        seconds = time.monotonic() - begin
-        for parameter in state.model.parameters():
-            parameter.requires_grad_(parameter.grad is not None)
-        return splits, seconds
-    finally:
-        state.optimizer.zero_grad(set_to_none=True)
-        for buffer, kept in zip(state.model.buffers(), statistics):
-            buffer.copy_(kept)
-        if state.context.device.type == 'cuda':
-            torch.cuda.empty_cache()
+    while not _fits(state, model, criterion, pieces):
+        if splits >= len(images):
+            height, width = state.run.crop_size
+            raise RuntimeError(f'not even one crop of {height}x{width} fits into the memory of '
+                               f'{state.context.device}: try a smaller --crop-size, --recompute, '
+                               'or a lighter encoder')
+        splits *= 2
+        pieces = list(zip(images.chunk(splits), labels.chunk(splits)))
+    begin = time.monotonic()
+    for x, y in pieces:
+        forward_backward(state, model, criterion, x, y).item()   # waits for the GPU
+    seconds = time.monotonic() - begin
+    for parameter, tried in zip(state.model.parameters(), model.parameters()):
+        parameter.requires_grad_(tried.grad is not None)
+    return splits, seconds
 
 # %% ../nbs/22_preflight.ipynb #ace62c46
 def check_shared_memory(
@@ -222,7 +212,7 @@ def check_shared_memory(
                       f'{free/1e9:.2g} GB: try fewer --workers, a smaller --batch-size or --crop-size; '
                       'in docker a larger --shm-size')
 
-# %% ../nbs/22_preflight.ipynb #27619658
+# %% ../nbs/22_preflight.ipynb #c94f543c
 def check_batch(state: TrainState, criterion: torch.nn.Module, crops: CropDataset) -> str:
     "Try one micro-batch and set `state.splits`; what fits, in words. Raises RuntimeError, OSError."
     run, context = state.run, state.context
@@ -236,6 +226,7 @@ def check_batch(state: TrainState, criterion: torch.nn.Module, crops: CropDatase
     found = (f'{count} crops of {height}x{width} forward and backward in {seconds:.2g} s; so '
              f'{state.total:,} iterations take about {in_all}, validations apart')
     if context.device.type == 'cuda':
+        torch.cuda.empty_cache()
         found += f', {torch.cuda.max_memory_allocated()/1e9:.1f} GB'
     if state.splits > 1:
         found += f'; a batch is taken in {state.splits*run.accumulate} parts, to fit into memory'
