@@ -90,36 +90,29 @@ def _join_processes(device):
                               'need an --rdzv-endpoint that all can reach') from error
     atexit.register(dist.destroy_process_group)
 
-# %% ../nbs/19_distributed.ipynb #21eb3dc5
+# %% ../nbs/19_distributed.ipynb #207ef70a
 ROW_EVERY = 20  # iterations from one row of the history to the next; between them nobody looks at the clock
 
 class TimeBudget:
-    "The hours of a session. All times are in seconds."
+    "The hours of a session. All times are in seconds; `pace` is what an iteration takes."
     def __init__(self, hours: float):  # 0: no limit
         self.limit = 3600*hours or math.inf
         self.begin = time.monotonic()
         self.validation = 0.   # what one takes: estimated, then measured
         self.calibration = 0.  # what it takes at the end of the run: estimated
 
-    def left(self, pace: float) -> float:  # seconds an iteration
+    def left(self, pace: float) -> float:
         "Until the session must end: the last iterations, two validations and saving still fit behind that."
         saving = min(60, self.limit/60)
         used = time.monotonic() - self.begin
         return self.limit - used - ROW_EVERY*pace - 2*self.validation - saving
 
-    def is_over(self,
-        iteration: int, total: int,  # done so far, in all
-        pace: float                  # seconds an iteration
-    ) -> bool:
+    def is_over(self, iteration: int, total: int, pace: float) -> bool:
         "Must the session end, so that what is due still fits?"
         due = self.calibration if total - iteration <= ROW_EVERY else 0
         return self.left(pace) < due
 
-    def forecast(self,
-        iteration: int, total: int,  # done so far, in all
-        pace: float,                 # seconds an iteration
-        validate_every: int          # iterations
-    ) -> str:
+    def forecast(self, iteration: int, total: int, pace: float, validate_every: int) -> str:
         "How far this session gets at this pace, in words."
         def clock(seconds):
             return time.strftime('%H:%M', time.localtime(time.time() + seconds))
@@ -178,12 +171,9 @@ def read_share(
             raise Stopped
         yield from islice(pairs, 1)   # the last round has none for some processes
 
-# %% ../nbs/19_distributed.ipynb #5557dbe1
-def count_gpus(
-    run: Run,
-    gpus: int | None  # how many are asked for; None: all
-) -> int:
-    "How many processes there are to be, at least one. Raises ValueError where that can't be."
+# %% ../nbs/19_distributed.ipynb #2df000a7
+def count_gpus(run: Run, gpus: int | None) -> int:
+    "How many processes there are to be, if so many GPUs are asked for (None: all). Raises ValueError."
     there = torch.cuda.device_count()
     if gpus is None:
         gpus = max(1, there)
@@ -216,17 +206,14 @@ def connection_in_words() -> Iterator[None]:
             raise ConnectionError(f'{_LOST} ({message.splitlines()[0][:150]}); {_REMEDY}') from error
         raise
 
-# %% ../nbs/19_distributed.ipynb #7b1e55aa
+# %% ../nbs/19_distributed.ipynb #00b45f8e
 def _stop_with_parent():
     "Interrupt this process when whoever started it closes our standard input, or is gone."
     os.read(0, 1)
     os.kill(os.getpid(), signal.SIGINT)
 
-def worker_main(
-    target: str,    # module:function
-    arguments: str  # its keyword arguments as JSON
-) -> int:           # exit status
-    "What each process under torchrun does: `python -m cityseg.distributed TARGET ARGUMENTS`."
+def worker_main(target: str, arguments: str) -> int:  # exit status
+    "What each process under torchrun does: `python -m cityseg.distributed MODULE:FUNCTION ARGUMENTS`."
     class Marked(logging.Formatter):
         "Each line begins with the mark."
         def format(self, record):

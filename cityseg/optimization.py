@@ -22,13 +22,9 @@ from .distributed import DistributedContext
 from .model import build_model
 from .runs import load_checkpoint
 
-# %% ../nbs/21_optimization.ipynb #d05b38c7
-def learning_rate(
-    run: Run,        # schedule, warmup and peak
-    iteration: int,  # 0 .. total-1
-    total: int       # iterations in all
-) -> float:
-    "The learning rate of decoder and head at an iteration."
+# %% ../nbs/21_optimization.ipynb #68e122af
+def learning_rate(run: Run, iteration: int, total: int) -> float:
+    "The learning rate of decoder and head at an iteration, 0 .. total-1."
     warmup = min(run.warmup, total//4)
     if iteration < warmup:
         return run.learning_rate*(iteration + 1)/warmup
@@ -36,12 +32,9 @@ def learning_rate(
     shares = dict(poly=(1 - done)**.9, cosine=.5 + .5*math.cos(math.pi*done), constant=1.)
     return run.learning_rate*shares[run.schedule]
 
-# %% ../nbs/21_optimization.ipynb #e35358f5
-def encoder_rates(
-    encoder: torch.nn.Module,
-    run: Run                   # encoder_rate, layer_decay
-) -> dict[str, float]:         # name of a parameter -> its share of the learning rate
-    "How fast each of an encoder's parameters learns. Raises ValueError where it has no blocks."
+# %% ../nbs/21_optimization.ipynb #eefdbf37
+def encoder_rates(encoder: torch.nn.Module, run: Run) -> dict[str, float]:
+    "Each parameter's share of the learning rate, by name. Raises ValueError for an encoder without blocks."
     if run.layer_decay == 1:
         return {name: run.encoder_rate for name, _ in encoder.named_parameters()}
     network = getattr(encoder, 'model', encoder)   # SMP wraps timm's
@@ -70,7 +63,7 @@ def parameter_groups(
     return [dict(params=parameters, rate=rate, weight_decay=decay, begin=begin)
             for (rate, decay, begin), parameters in groups.items()]
 
-# %% ../nbs/21_optimization.ipynb #e05ab27c
+# %% ../nbs/21_optimization.ipynb #4959f225
 def build_optimizer(model: torch.nn.Module, run: Run) -> torch.optim.Optimizer:
     "The run's optimizer over the model's parameter groups; fused into one kernel on a GPU."
     groups = parameter_groups(model, run)
@@ -80,12 +73,8 @@ def build_optimizer(model: torch.nn.Module, run: Run) -> torch.optim.Optimizer:
     kind = torch.optim.AdamW if run.optimizer == 'adamw' else torch.optim.Adam
     return kind(groups, **settings)
 
-def set_learning_rate(
-    optimizer: torch.optim.Optimizer,  # of `build_optimizer`
-    rate: float,                       # of decoder and head
-    iteration: int                     # 0 .. total-1
-):
-    "Give each parameter group its share of the learning rate; none as long as it is frozen."
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float, iteration: int):
+    "Give each parameter group its share of decoder and head's rate; none as long as it is frozen."
     for group in optimizer.param_groups:
         begin = group.get('begin', 0)   # earlier checkpoints have none
         group['lr'] = rate*group['rate'] if iteration >= begin else 0.
@@ -265,13 +254,8 @@ def optimizer_step(state: TrainState):
                                  f'{state.iteration}: try a lower --learning-rate, or --amp no; the last '
                                  'checkpoint is kept')
 
-# %% ../nbs/21_optimization.ipynb #75c856c4
-def update_ema(
-    ema: ModelEmaV3,
-    model: torch.nn.Module,
-    iteration: int,  # done so far
-    decay: float     # in the long run, 0..1
-):
+# %% ../nbs/21_optimization.ipynb #2a54d8cf
+def update_ema(ema: ModelEmaV3, model: torch.nn.Module, iteration: int, decay: float):
     "Move the averaged weights towards the model's; batch norm's statistics are averaged alike."
     ema.decay = min(decay, (1 + iteration)/(10 + iteration))
     ema.update(model)

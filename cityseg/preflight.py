@@ -30,12 +30,8 @@ from .model import network_cost
 from .optimization import TrainState, forward_backward, save_state
 from .runs import check_same_run, load_checkpoint, read_history, read_run, validations
 
-# %% ../nbs/22_preflight.ipynb #6b93e35d
-def check_folder(
-    run: Run,
-    out: Path,   # the run folder; it need not exist
-    resume: bool  # is to go on from its last.pt
-):
+# %% ../nbs/22_preflight.ipynb #495d3835
+def check_folder(run: Run, out: Path, resume: bool):
     "Raises FileExistsError where results would be replaced, ValueError for those of another run."
     if (name := printable(str(out))) != str(out):
         raise ValueError(f'{name}: torch can write below no such name; give another --out')
@@ -193,12 +189,9 @@ def splits_that_fit(
         parameter.requires_grad_(tried.grad is not None)
     return splits, seconds
 
-# %% ../nbs/22_preflight.ipynb #ace62c46
-def check_shared_memory(
-    run: Run,
-    count: int  # crops in a micro-batch of one process
-):
-    "Raises OSError where the batches that are read ahead don't fit into the memory that processes share."
+# %% ../nbs/22_preflight.ipynb #a2ae7fc5
+def check_shared_memory(run: Run, count: int):
+    "Raises OSError where what is read ahead, micro-batches of so many crops, doesn't fit into shared memory."
     folder = Path('/dev/shm')   # Linux'; who writes beyond its end is killed
     if not folder.is_dir():
         return
@@ -232,13 +225,9 @@ def check_batch(state: TrainState, criterion: torch.nn.Module, crops: CropDatase
         found += f'; a batch is taken in {state.splits*run.accumulate} parts, to fit into memory'
     return found
 
-# %% ../nbs/22_preflight.ipynb #5ceb5fa3
-def check_validation(
-    state: TrainState,
-    val_frames: list[Frame],
-    budget: TimeBudget       # learns how long validation and calibration will take
-) -> str:
-    "Predict one frame; how long it takes, in words. Raises RuntimeError where it doesn't fit into memory."
+# %% ../nbs/22_preflight.ipynb #c3bcba3c
+def check_validation(state: TrainState, val_frames: list[Frame], budget: TimeBudget) -> str:
+    "Predict one frame, and tell the budget; its time in words. Raises RuntimeError where memory is short."
     context, image = state.context, val_frames[0].image()
     predict = Predictor(state.eval_model, context.device, context.amp)
     height, width = image.shape[:2]

@@ -68,17 +68,14 @@ def check_same_run(
         raise ValueError(f'{path} is of another run: {fields}. '
                          'Resume with the same values, or train into another folder')
 
-# %% ../nbs/18_runs.ipynb #e6c8c5ac
+# %% ../nbs/18_runs.ipynb #0dcfe54c
 _CHECKPOINT = dict(
     run=dict, iteration=int, validated=int, best=float, row=dict, skipped=int, seconds=float,
     mean=(list, tuple), std=(list, tuple), model=dict, average=dict, scaler=dict,
     optimizer=dict(state=dict, param_groups=[dict]))
 
-def load_checkpoint(
-    path: Path,  # last.pt
-    run: Run     # what is to be resumed
-) -> dict:
-    "A checkpoint of this very run. Raises ValueError for a damaged one, and one of another run."
+def load_checkpoint(path: Path, run: Run) -> dict:
+    "A checkpoint of this very run, last.pt. Raises ValueError for a damaged one, and one of another run."
     remedy = 'copy it again, or train into another folder'
     check_archive(path)
     try:
@@ -130,14 +127,12 @@ def tolerate_full_disk(
     else:
         missing.discard(what)
 
-# %% ../nbs/18_runs.ipynb #99d9d525
+# %% ../nbs/18_runs.ipynb #91513484
 _ROW = {'iteration': int, 'loss?': (float, type(None)), 'learning_rate?': float, 'miou?': float,
         'iou?': {str: float}, 'seconds?': float, 'wait?': float, 'samples_per_second?': float,
         'memory_gb?': float}
 
-def read_history(
-    out: Path        # run folder
-) -> list[dict]:     # iteration, loss, learning_rate ...; at validations miou, and iou by class
+def read_history(out: Path) -> list[dict]:  # iteration, loss ...; at validations miou, and iou by class
     """The rows of history.jsonl, in order and each once; a last one that a crash cut off is left out.
 
     Raises DataError where another line is no row."""

@@ -275,12 +275,8 @@ class TrainLog:
         logger.info(line)
         self.told = time.monotonic()
 
-# %% ../nbs/23_training.ipynb #69a36fde
-def calibrate_logits(
-    state: TrainState,
-    train_frames: list[Frame],
-    stop: StopRequest = None  # looked at between frames
-):
+# %% ../nbs/23_training.ipynb #c719c71e
+def calibrate_logits(state: TrainState, train_frames: list[Frame], stop: StopRequest):
     "Shift the finished model's logits where the run wants it, and there is memory. Raises Stopped."
     count = min(state.run.logit_adjustment, len(train_frames))
     if not count:
