@@ -90,7 +90,7 @@ def _join_processes(device):
                               'need an --rdzv-endpoint that all can reach') from error
     atexit.register(dist.destroy_process_group)
 
-# %% ../nbs/19_distributed.ipynb #207ef70a
+# %% ../nbs/19_distributed.ipynb #abcbc014
 ROW_EVERY = 20  # iterations from one row of the history to the next; between them nobody looks at the clock
 
 class TimeBudget:
@@ -112,7 +112,11 @@ class TimeBudget:
         due = self.calibration if total - iteration <= ROW_EVERY else 0
         return self.left(pace) < due
 
-    def forecast(self, iteration: int, total: int, pace: float, validate_every: int) -> str:
+    def forecast(self,
+        iteration: int, total: int,  # done so far, in all
+        pace: float,
+        validate_every: int          # iterations
+    ) -> str:
         "How far this session gets at this pace, in words."
         def clock(seconds):
             return time.strftime('%H:%M', time.localtime(time.time() + seconds))

@@ -56,7 +56,7 @@ def normalization(
     scale = max(1, settings['input_range'][1])   # some want 0..255
     return tuple(v/scale for v in settings['mean']), tuple(v/scale for v in settings['std'])
 
-# %% ../nbs/12_model.ipynb #62f1d00e
+# %% ../nbs/12_model.ipynb #466c939d
 def decoder_options(
     architecture: str,
     channels: int      # width of the decoder (of a Unet's last stage); 0: SMP's default
@@ -70,12 +70,15 @@ def decoder_options(
                          f'nearest: {nearest}')
     stages = [16*channels, 8*channels, 4*channels, 2*channels, channels]
     proportions = [3*channels//4, 3*channels//2, 3*channels, 6*channels]   # of Depth Anything V2
-    widths = dict.fromkeys(('Unet', 'UnetPlusPlus', 'MAnet'), dict(decoder_channels=stages))
-    widths |= dict.fromkeys(('PAN', 'DeepLabV3', 'DeepLabV3Plus', 'UPerNet'), dict(decoder_channels=channels))
-    widths['FPN'] = dict(decoder_pyramid_channels=channels, decoder_segmentation_channels=channels)
-    widths['Segformer'] = dict(decoder_segmentation_channels=channels)
-    widths['PSPNet'] = dict(psp_out_channels=channels)
-    widths['DPT'] = dict(decoder_fusion_channels=channels, decoder_intermediate_channels=proportions)
+    widths = {
+        'FPN': dict(decoder_pyramid_channels=channels, decoder_segmentation_channels=channels),
+        'Segformer': dict(decoder_segmentation_channels=channels),
+        'PSPNet': dict(psp_out_channels=channels),
+        'DPT': dict(decoder_fusion_channels=channels, decoder_intermediate_channels=proportions)}
+    for name in ('Unet', 'UnetPlusPlus', 'MAnet'):
+        widths[name] = dict(decoder_channels=stages)
+    for name in ('PAN', 'DeepLabV3', 'DeepLabV3Plus', 'UPerNet'):
+        widths[name] = dict(decoder_channels=channels)
     if architecture not in widths:
         raise ValueError(f'decoder_channels: {architecture} has no width to set; leave it at 0')
     return widths[architecture]

@@ -63,7 +63,7 @@ def parameter_groups(
     return [dict(params=parameters, rate=rate, weight_decay=decay, begin=begin)
             for (rate, decay, begin), parameters in groups.items()]
 
-# %% ../nbs/21_optimization.ipynb #4959f225
+# %% ../nbs/21_optimization.ipynb #e05ab27c
 def build_optimizer(model: torch.nn.Module, run: Run) -> torch.optim.Optimizer:
     "The run's optimizer over the model's parameter groups; fused into one kernel on a GPU."
     groups = parameter_groups(model, run)
@@ -73,8 +73,12 @@ def build_optimizer(model: torch.nn.Module, run: Run) -> torch.optim.Optimizer:
     kind = torch.optim.AdamW if run.optimizer == 'adamw' else torch.optim.Adam
     return kind(groups, **settings)
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float, iteration: int):
-    "Give each parameter group its share of decoder and head's rate; none as long as it is frozen."
+def set_learning_rate(
+    optimizer: torch.optim.Optimizer,  # of `build_optimizer`
+    rate: float,                       # of decoder and head
+    iteration: int                     # 0 .. total-1
+):
+    "Give each parameter group its share of the learning rate; none as long as it is frozen."
     for group in optimizer.param_groups:
         begin = group.get('begin', 0)   # earlier checkpoints have none
         group['lr'] = rate*group['rate'] if iteration >= begin else 0.
@@ -165,7 +169,7 @@ def _load_tensors(state, content):
     if content['scaler']:
         state.scaler.load_state_dict(content['scaler'])
 
-# %% ../nbs/21_optimization.ipynb #c0c9384d
+# %% ../nbs/21_optimization.ipynb #e0790b87
 def forward_backward(
     state: TrainState,
     model: torch.nn.Module,         # the model as it is trained (parallel, compiled); gains gradients
@@ -189,8 +193,8 @@ def _accumulate_pieces(state, model, criterion, batch):
     for micro_images, micro_labels in batch:
         images += micro_images.chunk(state.splits)
         labels += micro_labels.to(context.device, non_blocking=True).chunk(state.splits)
-    weights = torch.stack([criterion.weight_of(y) for y in labels]).float()   # of the known pixels
-    shares = weights*context.world/context.sum(weights.sum()).clamp(min=1)    # of the sum of all processes
+    weights = torch.stack([criterion.weight_of(y) for y in labels]).float()   # of its known pixels
+    shares = weights*context.world/context.sum(weights.sum()).clamp(min=1)    # DDP averages gradients
     total = 0.
     for i, (x, y, share) in enumerate(zip(images, labels, shares)):
         is_last = i == len(images) - 1   # processes exchange gradients once, with the last piece
@@ -254,8 +258,13 @@ def optimizer_step(state: TrainState):
                                  f'{state.iteration}: try a lower --learning-rate, or --amp no; the last '
                                  'checkpoint is kept')
 
-# %% ../nbs/21_optimization.ipynb #2a54d8cf
-def update_ema(ema: ModelEmaV3, model: torch.nn.Module, iteration: int, decay: float):
+# %% ../nbs/21_optimization.ipynb #75c856c4
+def update_ema(
+    ema: ModelEmaV3,
+    model: torch.nn.Module,
+    iteration: int,  # done so far
+    decay: float     # in the long run, 0..1
+):
     "Move the averaged weights towards the model's; batch norm's statistics are averaged alike."
     ema.decay = min(decay, (1 + iteration)/(10 + iteration))
     ema.update(model)

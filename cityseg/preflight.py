@@ -97,8 +97,12 @@ def check_network(state: TrainState) -> str:
                            'leave --compile out') from error
     return f'{found}, to be compiled'
 
-# %% ../nbs/22_preflight.ipynb #6fd204f4
-def check_frames(context: DistributedContext, train_frames: list[Frame], val_frames: list[Frame]) -> str:
+# %% ../nbs/22_preflight.ipynb #8aef804b
+def check_frames(
+    context: DistributedContext,
+    train_frames: list[Frame],
+    val_frames: list[Frame]
+) -> str:
     "Read frames for 15 seconds; how many there are, and were read, in words. Raises DataError."
     every = [*train_frames, *val_frames]
     order = np.random.default_rng(0).permutation(len(every))
@@ -205,8 +209,12 @@ def check_shared_memory(run: Run, count: int):
                       f'{free/1e9:.2g} GB: try fewer --workers, a smaller --batch-size or --crop-size; '
                       'in docker a larger --shm-size')
 
-# %% ../nbs/22_preflight.ipynb #c94f543c
-def check_batch(state: TrainState, criterion: torch.nn.Module, crops: CropDataset) -> str:
+# %% ../nbs/22_preflight.ipynb #e4a99601
+def check_batch(
+    state: TrainState,
+    criterion: torch.nn.Module,
+    crops: CropDataset
+) -> str:
     "Try one micro-batch and set `state.splits`; what fits, in words. Raises RuntimeError, OSError."
     run, context = state.run, state.context
     count = max(1, run.batch_size//run.accumulate//context.world)
@@ -225,9 +233,13 @@ def check_batch(state: TrainState, criterion: torch.nn.Module, crops: CropDatase
         found += f'; a batch is taken in {state.splits*run.accumulate} parts, to fit into memory'
     return found
 
-# %% ../nbs/22_preflight.ipynb #c3bcba3c
-def check_validation(state: TrainState, val_frames: list[Frame], budget: TimeBudget) -> str:
-    "Predict one frame, and tell the budget; its time in words. Raises RuntimeError where memory is short."
+# %% ../nbs/22_preflight.ipynb #a1f1b567
+def check_validation(
+    state: TrainState,
+    val_frames: list[Frame],
+    budget: TimeBudget       # learns how long validation and calibration will take
+) -> str:
+    "Predict one frame; how long it takes, in words. Raises RuntimeError where it doesn't fit into memory."
     context, image = state.context, val_frames[0].image()
     predict = Predictor(state.eval_model, context.device, context.amp)
     height, width = image.shape[:2]

@@ -127,12 +127,14 @@ def tolerate_full_disk(
     else:
         missing.discard(what)
 
-# %% ../nbs/18_runs.ipynb #91513484
+# %% ../nbs/18_runs.ipynb #bbf48bd6
 _ROW = {'iteration': int, 'loss?': (float, type(None)), 'learning_rate?': float, 'miou?': float,
         'iou?': {str: float}, 'seconds?': float, 'wait?': float, 'samples_per_second?': float,
         'memory_gb?': float}
 
-def read_history(out: Path) -> list[dict]:  # iteration, loss ...; at validations miou, and iou by class
+def read_history(
+    out: Path
+) -> list[dict]:  # iteration, loss, learning_rate ...; at validations miou, and iou by class
     """The rows of history.jsonl, in order and each once; a last one that a crash cut off is left out.
 
     Raises DataError where another line is no row."""
