@@ -239,6 +239,7 @@ def _class_iou(row, names):
 def _draw_classes(ax, rows, names):
     "IoU of each class at each validation, as a map; the last values stand beside it."
     values = np.array([_class_iou(row, names) for row in rows]).reshape(-1, len(names)).T
+    plain_axes(ax, 'IoU by class at each validation')
     ax.imshow(values, aspect='auto', vmin=0, vmax=1, cmap='viridis', interpolation='nearest')
     ax.set_yticks(range(len(names)), [plain_text(name) for name in names], size=8)
     ticks = range(0, len(rows), -(-len(rows)//10) or 1)
