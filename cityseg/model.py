@@ -33,7 +33,7 @@ from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 from .config import ARCHITECTURES, Run, find_model, weights_file
 from .core import (DataError, atomic_write, check_regular_file, did_you_mean, is_out_of_memory, logger,
-                          one_line, read_json)
+                          one_line, read_json, write_json)
 from .labels import CITYSCAPES, LabelSet, find_label_set, spell_label_set
 from .weights import read_weights, without_prefix
 
@@ -357,10 +357,8 @@ def save_model(
     label_set = getattr(model, 'label_set', CITYSCAPES)   # which needs no word
     if label_set != CITYSCAPES:
         preprocessing['labels'] = spell_label_set(label_set)
-    with atomic_write(folder/'config.json') as path:
-        path.write_text(json.dumps(config, indent=1))
-    with atomic_write(folder/'preprocessor_config.json') as path:
-        path.write_text(json.dumps(preprocessing))
+    write_json(folder/'config.json', config)
+    write_json(folder/'preprocessor_config.json', preprocessing)
     with atomic_write(folder/'model.safetensors') as path:
         checksum = dict(sha1=model_checksum(model, config, preprocessing))
         safetensors.torch.save_model(model, str(path), checksum)

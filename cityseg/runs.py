@@ -247,9 +247,7 @@ def _draw_classes(ax, rows, names):
     last = values[:, -1] if rows else []
     beside = ax.secondary_yaxis('right')
     beside.set_yticks(range(len(last)), ['' if np.isnan(v) else f'{v:.2f}' for v in last], size=8)
-    for axis in (ax, beside):
-        axis.tick_params(length=0)
-    ax.set_title('IoU by class at each validation', size=10, loc='left')
+    beside.tick_params(length=0)
 
 # %% ../nbs/18_runs.ipynb #ff25b1ba
 def _draw_use(fig, place, rows):
