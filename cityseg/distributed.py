@@ -133,8 +133,7 @@ class TimeBudget:
 class StopRequest:
     "While in this context, the first SIGINT or SIGTERM only sets `.asked`; one a second later interrupts."
     def __init__(self):
-        self.asked, self.since = False, 0.
-        self.number = signal.SIGINT   # of the signal; also where another process was sent it
+        self.asked, self.since = 0, 0.   # the signal's number; when it came
         self.handlers = {}
 
     def __enter__(self):
@@ -145,8 +144,7 @@ class StopRequest:
     def ask(self, number: int = signal.SIGINT, *_):
         "What a signal does."
         if not self.asked:
-            self.asked, self.since = True, time.monotonic()
-            self.number = number
+            self.asked, self.since = number, time.monotonic()
         elif time.monotonic() - self.since > 1:   # who sends two at once means one
             raise KeyboardInterrupt
 

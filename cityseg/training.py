@@ -10,6 +10,7 @@ __all__ = ['draw_panel', 'validate', 'open_run', 'save_checkpoint', 'checkpoint_
 # %% ../nbs/23_training.ipynb #3c95207f
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -414,7 +415,7 @@ def train(
                     break
                 meter.begin_row()
 
-        return finish(state, out, interrupted and stop.number)
+        return finish(state, out, interrupted and (stop.asked or signal.SIGINT))   # asked elsewhere
 
 # %% ../nbs/23_training.ipynb #ba0768c6
 def train_worker(
@@ -442,7 +443,7 @@ def _follow(workers, out, total):
                 bar.update(rows[-1]['iteration'] - bar.n)
                 if 'miou' in rows[-1]:
                     live.update()
-    return stop.asked and stop.number
+    return stop.asked
 
 # %% ../nbs/23_training.ipynb #0bc7970c
 def launch(
