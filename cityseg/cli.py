@@ -79,7 +79,7 @@ def prepare_streams():
     encoding = sys.stderr.encoding
     sys.stderr = _LossyStream(sys.stderr.detach(), encoding, 'backslashreplace', line_buffering=True)
 
-# %% ../nbs/46_cli.ipynb #045bd8cd
+# %% ../nbs/46_cli.ipynb #e2ba1381
 def in_words(
     error: Exception
 ) -> str:
@@ -96,8 +96,7 @@ def in_words(
         return f'the file {fault[0]}; {fault[1]} and do it again'
     if isinstance(error, MemoryError):
         return 'memory ran out; ask for less at once (--workers, --batch, --window, --height)'
-    if isinstance(error, RecursionError):
-        return f'some input is nested too deeply ({error})'
+
     if isinstance(error, ImportError):
         return f'{error}; install it, or a newer version of it: pip install -U {error.name or "cityseg"}'
     is_known = isinstance(error, (ValueError, OSError, RuntimeError, ArithmeticError))
@@ -128,10 +127,10 @@ def parse(
     finally:
         print(printable(wrong.getvalue()), end='', file=sys.stderr)
 
-# %% ../nbs/46_cli.ipynb #f35ec424
+# %% ../nbs/46_cli.ipynb #16c8ca5e
 _RANGES = dict(
     workers=(1, 1024), gpus=(1, 1024), batch=(1, 4096), window=(32, 10**5), stride=(1, 10**5),
-    count=(0, 10**7), page=(0, 10**7), fps=(0.01, 1000), height=(32, 8192),
+    bands=(1, 1000), count=(0, 10**7), page=(0, 10**7), fps=(0.01, 1000), height=(32, 8192),
     strength=(0, 1), strengths=(0, 1), confidence=(0, 1), scales=(0.1, 8), smooth=(0, 0.999))
 
 def check_numbers(

@@ -6,7 +6,7 @@
 __all__ = ['PROJECT', 'METADATA', 'PLACEHOLDER', 'SHAPES', 'package_files', 'build_wheel', 'check_kernel', 'check_code',
            'kernel_folder', 'kernel_id', 'build_kernel']
 
-# %% ../nbs/38_kernels.ipynb #76f84b3e
+# %% ../nbs/38_kernels.ipynb #fafd6917
 import base64
 import io
 import json
@@ -18,7 +18,7 @@ import zipfile
 from hashlib import sha1
 from pathlib import Path
 import cityseg
-from .core import DataError, Fault, Remark, did_you_mean, logger, read_json, shape_fault, write_json
+from .core import DataError, Fault, Remark, did_you_mean, logger, read_json, write_json
 from .session import PACKAGE, requirements
 
 PROJECT = PACKAGE.parent   # the clone, with nbs/ and kaggle/; or where the package was installed
@@ -110,16 +110,14 @@ def _notebook_faults(notebook):
     if aboard and aboard[1] != base64.b64encode(build_wheel()[1]).decode():
         yield 'carries an older cityseg', 'build it again'
 
-# %% ../nbs/38_kernels.ipynb #f184addf
+# %% ../nbs/38_kernels.ipynb #a7b82cf7
 def _read_notebook(path):
     "A notebook, the source of each cell as one text."
     notebook = read_json(path, _NOTEBOOK_SHAPE, 'save it again in Jupyter')
     notebook.get('metadata', {}).pop('widgets', None)
-    for number, cell in enumerate(notebook['cells']):
-        if isinstance(cell['source'], list):
-            if fault := shape_fault(cell['source'], [str], f'the source of cell {number}'):
-                raise DataError(path, f'is not what it should be: {fault}', 'save it again in Jupyter')
-            cell['source'] = ''.join(cell['source'])
+    for cell in notebook['cells']:
+        if isinstance(cell['source'], list):   # of lines
+            cell['source'] = ''.join(map(str, cell['source']))
     return notebook
 
 def _title(stem):
@@ -230,7 +228,7 @@ def kernel_id(
         raise ValueError(f'{id!r} is no kernel; give owner/slug, such as ada/cityseg-train, or its folder')
     return id
 
-# %% ../nbs/38_kernels.ipynb #fce6aee2
+# %% ../nbs/38_kernels.ipynb #3049485c
 def _fill_slot(notebook, hours, mark):
     "Put the code into a kernel's notebook, in a cell that Kaggle shows folded; and the session's hours."
     slots = [cell for cell in notebook['cells'] if _SLOT in cell['source'].splitlines()]
@@ -241,9 +239,9 @@ def _fill_slot(notebook, hours, mark):
     filled = f"WHEEL, CODE = '{wheel}', '{base64.b64encode(content).decode()}'"
     comment = f'  # {mark}' if mark else ''
     slot['source'] = slot['source'].replace(_SLOT, filled + comment)
-    if hours is not None and not 0.1 <= hours <= 12:
-        raise ValueError(f'{hours:g} hours: Kaggle gives a session 12; ask for 0.1 to 12')
-    if hours:
+    if hours is not None:
+        if not 0.1 <= hours <= 12:
+            raise ValueError(f'{hours:g} hours: Kaggle gives a session 12; ask for 0.1 to 12')
         slot['source'] = re.sub(r'(?m)^HOURS = [\d.]+', f'HOURS = {hours:.2f}', slot['source'])
     folded = {'_kg_hide-input': True, 'jupyter': {'source_hidden': True}}
     slot['metadata'] = {**slot.get('metadata', {}), **folded}
@@ -265,17 +263,13 @@ def _fill_metadata(metadata, owner, data, accelerator, after, models, image):
         metadata |= dict(docker_image=image, docker_image_pinning_type='original')
     return metadata
 
-def _check_out(out, code_file):
-    "Raises `DataError` where a build would overwrite what no build has written."
-    if (out/METADATA).exists():
-        _, notebook = _read_kernel(out)
-        is_built = _FILLED.search(json.dumps(notebook))
-    else:
-        is_built = not (out/code_file).exists()
-    if not is_built:
-        raise DataError(out, 'holds a kernel or notebook of your own', 'build into another folder')
+def _check_out(out):
+    "Raises `DataError` for a folder with a notebook that no build has written."
+    for path in out.glob('*.ipynb'):
+        if not _FILLED.search(path.read_text('utf-8', 'replace')):
+            raise DataError(out, 'holds a kernel or notebook of your own', 'build into another folder')
 
-# %% ../nbs/38_kernels.ipynb #ec3d8b5b
+# %% ../nbs/38_kernels.ipynb #dfb17727
 def build_kernel(
     name: str | Path,         # a folder, the name of one in kaggle/ (train), or any notebook's path
     out: Path,                # folder to write to; what an earlier build left there is replaced
@@ -291,7 +285,7 @@ def build_kernel(
     "Write a kernel folder that is ready to push. Raises `ValueError` with every fault."
     source, out = kernel_folder(name), Path(out)
     metadata, notebook = _read_kernel(source)
-    _check_out(out, metadata['code_file'])
+    _check_out(out)
     owner = owner or PLACEHOLDER
     if not re.fullmatch(r'[\w-]+', owner):
         raise ValueError(f'{owner!r} is no Kaggle name; give the one in the address of your profile')

@@ -16,7 +16,7 @@ from .core import folder_lock, logger, progress_bar, read_json, write_json
 from .kernels import kernel_id
 from .session import run_progress
 
-# %% ../nbs/40_nights.ipynb #378603a8
+# %% ../nbs/40_nights.ipynb #08a4acc2
 _SESSION = {'kernel': str, 'mark': str, 'state': str, 'folder?': str, 'iteration?': int, 'total?': int}
 
 class Chain:
@@ -26,20 +26,21 @@ class Chain:
         remedy = 'delete it to begin a new training'
         self.sessions = read_json(self.path, [_SESSION], remedy) if self.path.exists() else []
 
+    def _write(self, sessions):
+        write_json(self.path, sessions)
+        self.sessions = sessions
+
     def begin(self, kernel: str, mark: str, state: str):
         "A new session; one that failed is forgotten."
-        self.sessions = [*self.kept, dict(kernel=kernel, mark=mark, state=state)]
-        write_json(self.path, self.sessions)
+        self._write([*self.kept, dict(kernel=kernel, mark=mark, state=state)])
 
     def update(self, **values: object):
         "Something has become known of the last session."
-        self.sessions[-1].update(values)
-        write_json(self.path, self.sessions)
+        self._write([*self.sessions[:-1], self.sessions[-1] | values])
 
     def forget(self):
         "The last session has never begun."
-        write_json(self.path, self.kept)
-        self.sessions = self.kept
+        self._write(self.kept)
 
     @property
     def kept(self) -> list[dict]:
@@ -88,7 +89,7 @@ def _sleep_until(moment):
         time.sleep(60)
     time.sleep(60)   # clocks differ
 
-# %% ../nbs/40_nights.ipynb #1272858b
+# %% ../nbs/40_nights.ipynb #3933dcef
 def _begin_session(chain, pair, owner, hours, wait, options):
     "Push the next session of a chain, unless one that was pushed by hand still runs."
     kept = chain.kept
@@ -106,10 +107,9 @@ def _begin_session(chain, pair, owner, hours, wait, options):
     chain.begin(id, mark, 'pushing')
     try:
         address = push_kernel(kernel, owner, mark=mark, hours=hours, **options)
-    except Unanswered:
-        raise
-    except Exception:
-        chain.forget()
+    except Exception as error:
+        if not isinstance(error, Unanswered):   # else it may have arrived
+            chain.forget()
         raise
     logger.info(f'session {len(kept) + 1}: {address}' + (f', {hours:.1f} hours' if hours else ''))
     chain.update(state='running')
@@ -118,8 +118,6 @@ def _is_running(id):
     "Does a session of this kernel wait or run?"
     try:
         return kernel_status(id)[0] in UNFINISHED
-    except Unanswered:
-        raise
     except RuntimeError:
         return False   # never pushed
 
