@@ -27,7 +27,7 @@ def positional(
 ROOT = positional(Path, 'ROOT')
 MODEL = positional(str, 'MODEL')
 
-# %% ../nbs/42_arguments.ipynb #4a61f72f
+# %% ../nbs/42_arguments.ipynb #51aadc8b
 @dataclass(kw_only=True)
 class Places:
     "Where data lie; the verbs have `root`."
@@ -42,6 +42,11 @@ class Places:
             return self.root
         from cityseg.data import find_root
         return find_root(self.root, images_glob=self.images, masks_glob=self.masks)
+
+    def list_frames(self, split: str, **options) -> list:  # options of `frames`
+        "The frames of a split. Raises DataError where there are none."
+        from cityseg.data import frames
+        return frames(self.data, split, **options)
 
 @dataclass(kw_only=True)
 class DataFlags(Places):

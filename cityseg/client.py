@@ -4,10 +4,9 @@
 
 # %% auto #0
 __all__ = ['MODEL_METADATA', 'VARIATION_METADATA', 'UNFINISHED', 'Unanswered', 'answer_error', 'kaggle_user', 'pull_kernel',
-           'gpu_quota', 'push_kernel', 'push_model', 'kernel_status', 'session_states', 'follow_kernel', 'kernel_logs',
-           'log_so_far', 'fetch_kernel']
+           'gpu_quota', 'push_kernel', 'push_model', 'kernel_status', 'kernel_logs', 'follow_kernel', 'fetch_kernel']
 
-# %% ../nbs/39_client.ipynb #9859e27c
+# %% ../nbs/39_client.ipynb #99f2a2c8
 import json
 import math
 import os
@@ -19,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -269,9 +268,9 @@ def push_model(
         raise
     return f'https://www.kaggle.com/models/{id}'
 
-# %% ../nbs/39_client.ipynb #ef0c6341
+# %% ../nbs/39_client.ipynb #c2514850
 UNFINISHED = 'queued', 'running', 'new_script', 'cancel_requested'   # states of a session
-_PATIENCE = 60   # looks in a row that may get no answer
+
 
 def _own_id(name):
     "owner/slug of a kernel, the owner from the login where it isn't named."
@@ -288,41 +287,7 @@ def kernel_status(
         raise answer_error(f'no status of {name}', said)
     return found[1].lower(), found[2] or ''
 
-# %% ../nbs/39_client.ipynb #f641fdf8
-def session_states(
-    name: str | Path,  # owner/slug, or a name in kaggle/
-    every: float = 60  # seconds between looks
-) -> Iterator[tuple]:  # each look's `kernel_status`; the last one is of a session that is over
-    "Look again and again how a session stands. Raises `Unanswered` if nobody says at first, or for too long."
-    left = 0   # looks in a row that may get no answer
-    while True:
-        try:
-            status, left = kernel_status(name), _PATIENCE
-        except Unanswered:
-            if not left:
-                raise
-            status, left = ('no answer', 'trying again'), left - 1
-        yield status
-        if status[0] not in (*UNFINISHED, 'no answer'):
-            return
-        time.sleep(every)
-
-def follow_kernel(
-    name: str | Path,  # owner/slug, or a name in kaggle/
-    every: float = 60  # seconds between looks
-) -> tuple[str, str]:  # the last `kernel_status`
-    "Wait until a kernel's session is over; each change of its state is a line."
-    begin, shown = time.monotonic(), None
-    for status in session_states(name, every):
-        if status != shown:
-            logger.info(f'{(time.monotonic() - begin)/60:6.1f} min  {" ".join(status)}')
-            shown = status
-    if status[0] != 'complete':
-        logger.info(f'cityseg kernel logs {name} shows why, '
-                    f'cityseg kernel fetch {name} brings what it kept')
-    return status
-
-# %% ../nbs/39_client.ipynb #a08bc610
+# %% ../nbs/39_client.ipynb #62e3ba25
 def kernel_logs(
     name: str | Path,     # owner/slug, or a name in kaggle/
     follow: bool = False  # print what it says as it says it, until the session is over
@@ -338,14 +303,50 @@ def kernel_logs(
     except (ValueError, TypeError, KeyError):
         return text   # no list of events
 
-def log_so_far(
-    name: str | Path  # owner/slug, or a name in kaggle/
-) -> str:
-    "What a kernel's session has printed, while it runs: all until it is silent for ten seconds."
+def _log_so_far(id):
+    "The lines that a session has printed, while it runs: all until it is silent for ten seconds."
     lines = []
     with suppress(Unanswered):
-        _kaggle('kernels', 'logs', _own_id(name), '--follow', show=lines.append, silence=10)
-    return '\n'.join(lines)
+        _kaggle('kernels', 'logs', id, '--follow', show=lines.append, silence=10)
+    return lines
+
+# %% ../nbs/39_client.ipynb #a7c1a591
+def _states(id, every):
+    "Each look's `kernel_status`, to the session's end. Raises `Unanswered` at first, or after many looks."
+    left = 0   # looks in a row that may get no answer
+    while True:
+        try:
+            status, left = kernel_status(id), 60
+        except Unanswered:
+            if not left:
+                raise
+            status, left = ('no answer', 'trying again'), left - 1
+        yield status
+        if status[0] not in (*UNFINISHED, 'no answer'):
+            return
+        time.sleep(every)
+
+def follow_kernel(
+    name: str | Path,    # owner/slug, or a name in kaggle/
+    every: float = 60,   # seconds between looks
+    log: Path = None     # file for what it prints, of which the newest iteration is told, too
+) -> tuple[str, str]:    # the last `kernel_status`
+    "Wait until a kernel's session is over; whatever changes is a line. Raises `Unanswered`."
+    id = _own_id(name)
+    iteration = told = ''
+    for look, (state, message) in enumerate(_states(id, every)):
+        if log and state == 'running' and look % 10 == 0:
+            lines = _log_so_far(id)
+            log.write_text('\n'.join(lines), 'utf-8')
+            iteration = next((line for line in reversed(lines) if line.startswith('iteration ')), iteration)
+        line = ' '.join(filter(None, (state, message, iteration)))
+        if line != told:
+            logger.info(line)
+            told = line
+    if state != 'complete':
+        logger.info(f'cityseg kernel logs {name} shows why, '
+                    f'cityseg kernel fetch {name} brings what it kept')
+    return state, message
 
 # %% ../nbs/39_client.ipynb #6de5b732
 _INSIDE = r'^(?!.*[\x00-\x1f])(?![/\\]|\w:)(?!(.*[/\\])?\.\.([/\\]|$))'   # begins a pattern of file names

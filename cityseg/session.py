@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PACKAGE', 'KEPT', 'find_run', 'pick_up', 'run_progress', 'note_kept', 'damaged_files', 'attempt', 'requirements',
-           'constraints', 'missing_requirements', 'install_missing']
+           'missing_requirements', 'install_missing']
 
 # %% ../nbs/37_session.ipynb #dd3d351d
 import hashlib
@@ -136,22 +136,19 @@ def requirements() -> list[str]:
         return line[1].split()
     return [needed for needed in requires('cityseg') if 'extra ==' not in needed]
 
-# %% ../nbs/37_session.ipynb #adf23fe5
+# %% ../nbs/37_session.ipynb #21093d2c
 def _package(requirement):
     "The name of a package, spelled in one way: segmentation-models-pytorch."
     return re.match('[a-z0-9-]+', requirement.lower().replace('_', '-'))[0]
 
-def constraints(
-    needed: list[str],         # requirements
-    installed: dict[str, str]  # {name: version}
-) -> list[str]:                # lines for pip
-    "What holds the packages that are there at their versions."
+def _constraints(needed, installed):
+    "Lines for pip that hold packages at their versions: those that are needed, and torch's."
     names = {_package(requirement) for requirement in needed}
     gpu_stack = 'torch', 'nvidia-', 'opencv-', 'timm'
     held = [name for name in sorted(installed) if name in names or name.startswith(gpu_stack)]
     return [f'{name}=={installed[name]}' for name in held]
 
-# %% ../nbs/37_session.ipynb #7d6780b8
+# %% ../nbs/37_session.ipynb #37ef2ca1
 def _installed():
     "{name: version} of the packages here; of two with one name, the first on sys.path counts."
     found = [dist for dist in distributions() if dist.name]
@@ -172,7 +169,7 @@ def install_missing(
     wheels = [f'--find-links={folder}' for folder, _, files in _walk(inputs) if '.whl' in ' '.join(files)]
     with tempfile.TemporaryDirectory() as folder:
         held = Path(folder)/'constraints.txt'
-        held.write_text('\n'.join(constraints(requirements(), _installed())))
+        held.write_text('\n'.join(_constraints(requirements(), _installed())))
         pip = '-m pip -q --disable-pip-version-check install --retries=1'.split()
         command = [sys.executable, *pip, f'--constraint={held}', *wheels, *missing]
         done = subprocess.run(command, capture_output=True, encoding='utf-8', errors='replace')

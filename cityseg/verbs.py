@@ -33,7 +33,7 @@ class Check(DataFlags):
         from cityseg.data import check
         return report(check(self.data, self.label_set), 'complete and sound')
 
-# %% ../nbs/43_verbs.ipynb #0abbeb20
+# %% ../nbs/43_verbs.ipynb #0995f8fd
 @dataclass
 class Pack(DataFlags):
     """Pack frames once, losslessly, so that training reads only what a crop needs.
@@ -46,7 +46,6 @@ class Pack(DataFlags):
     verify: bool = False  # afterwards, compare every pixel with the data
 
     def __call__(self):
-        from cityseg.data import frames
         from cityseg.store import Store, pack, verify
         check_out_folder(self.out)
         if self.out.resolve() == self.root.resolve():
@@ -56,7 +55,7 @@ class Pack(DataFlags):
             raise DataError(self.root, 'holds no images of train or val', 'name its splits with --splits')
         listed = []
         for split in dict.fromkeys(splits):
-            listed += frames(self.data, split, label_set=self.label_set)
+            listed += self.list_frames(split, label_set=self.label_set)
         show(Store(pack(listed, self.out, self.workers)), 'in', self.out)
         if self.verify:
             return report(verify(self.out, listed), 'every pixel is as in the data')
@@ -112,7 +111,7 @@ def train_options(
         lines.append(fill(text, 96, initial_indent=f'  {known:10}  ', subsequent_indent=' '*14))
     return dict(default=start, description='\n'.join(lines))
 
-# %% ../nbs/43_verbs.ipynb #cd7746fc
+# %% ../nbs/43_verbs.ipynb #55cfdfd9
 @dataclass
 class Predict(DataFlags):
     """Predict a split: labelId PNGs as the benchmark wants them, on all GPUs.
@@ -133,8 +132,7 @@ class Predict(DataFlags):
     def __call__(self):
         check_out_folder(self.out)
         is_split = self.images or is_data(self.root)
-        from cityseg.data import frames
-        listed = frames(self.data, self.split, labels=False) if is_split else []
+        listed = self.list_frames(self.split, labels=False) if is_split else []
         predict = load_predictor(
             self.model, self.label_set, window=self.window, stride=self.stride, batch=self.batch,
             scales=self.scales, flip=self.flip, amp=self.amp, confidence=self.confidence)
@@ -147,7 +145,7 @@ class Predict(DataFlags):
         written = write_predictions(predict, listed, self.out)
         show(f'{len(written)} predictions in {self.out}')
 
-# %% ../nbs/43_verbs.ipynb #fd221fe8
+# %% ../nbs/43_verbs.ipynb #fbeb7a61
 @dataclass
 class Evaluate(DataFlags):
     """Score predictions exactly as the official evaluator does.
@@ -164,11 +162,10 @@ class Evaluate(DataFlags):
 
     def __call__(self):
         check_out_files(self.json, self.frames, inputs=[self.predictions])
-        from cityseg.data import frames
         from cityseg.frame import find_predictions
         predictions = find_predictions(self.predictions)
         label_set = label_set_for(self.predictions, self.label_set)
-        listed = frames(self.data, self.split, images=False, label_set=label_set)
+        listed = self.list_frames(self.split, images=False, label_set=label_set)
         from cityseg.metrics import evaluate
         scores, more = evaluate(predictions, listed, workers=self.workers), {}
         if self.boundaries:   # which reads the files once more
@@ -249,7 +246,7 @@ class Timelapse(DataFlags):
             strength=self.strength, count=self.count, start=self.start, seconds=self.seconds,
             every=self.every, smooth=self.smooth, model=name, palette=self.palette, label_set=label_set))
 
-# %% ../nbs/43_verbs.ipynb #58dc4878
+# %% ../nbs/43_verbs.ipynb #90687ef6
 @dataclass
 class Weather(DataFlags):
     "How well does a model hold in rain, snow, fog and at night? A table and a plot."
@@ -263,10 +260,9 @@ class Weather(DataFlags):
     def __call__(self):
         plot = self.out/'weather.png'
         check_out_files(plot)
-        from cityseg.data import frames
         splits_of(self.data)   # is there any data?
         predict = load_predictor(self.model, self.label_set)
-        labelled = frames(self.data, self.split, label_set=predict.label_set)
+        labelled = self.list_frames(self.split, label_set=predict.label_set)
         from cityseg.robustness import show_weather, weather_scores, weather_table
         from cityseg.video import spread
         scores = weather_scores(predict, spread(labelled, self.count), strengths=self.strengths)
@@ -277,7 +273,7 @@ class Weather(DataFlags):
             show(weather_table(scores))
         show(plot)
 
-# %% ../nbs/43_verbs.ipynb #0ff45e8a
+# %% ../nbs/43_verbs.ipynb #d0234c45
 @dataclass
 class Inspect(DataFlags):
     """Write the mask inspector as one HTML file that needs no kernel and no network.
@@ -301,11 +297,10 @@ class Inspect(DataFlags):
             check_out_files(self.out, inputs=[self.predictions, self.other, self.notes, self.review])
         if self.notes and not self.notes.exists():
             raise DataError(self.notes, 'does not exist', 'name a file of notes, or leave it out')
-        from cityseg.data import frames
         splits_of(self.data)   # is there any data?
         predictions, label_set = load_source(self.predictions, self.label_set)
         other, label_set = load_source(self.other, label_set) if self.other else (None, label_set)
-        listed = frames(self.data, self.split, labels=self.split != 'test', label_set=label_set)
+        listed = self.list_frames(self.split, labels=self.split != 'test', label_set=label_set)
         names = [short_name(source) for source in (self.predictions, self.other or 'second run')]
         if names[0] == names[1]:   # such as one/run and other/run
             names = [self.predictions, self.other]
@@ -314,7 +309,7 @@ class Inspect(DataFlags):
             listed, predictions, self.out, (self.height, 2*self.height), other, names,
             self.notes, self.review, self.sort, self.folder))
 
-# %% ../nbs/43_verbs.ipynb #35e8d9cc
+# %% ../nbs/43_verbs.ipynb #673f97dc
 @dataclass
 class Review(DataFlags):
     """Where is the ground truth likely wrong? Its segments, the most contradicted first.
@@ -332,9 +327,8 @@ class Review(DataFlags):
     def __call__(self):
         check_out_folder(self.out)
         splits_of(self.data)   # is there any data?
-        from cityseg.data import frames
         predict = load_predictor(self.model, self.label_set, scales=self.scales, flip=self.flip)
-        listed = frames(self.data, self.split, label_set=predict.label_set)
+        listed = self.list_frames(self.split, label_set=predict.label_set)
         from cityseg.review import review
         name = short_name(self.model)
         found = review(predict, listed, self.out, name, self.count)
@@ -346,7 +340,7 @@ class Review(DataFlags):
                 [frame for frame in listed if frame.name in reviewed], predict, self.out/'review.html',
                 size=(1024, 2048), names=(name, 'second run'), review=first, sort='review'))
 
-# %% ../nbs/43_verbs.ipynb #b8f92013
+# %% ../nbs/43_verbs.ipynb #d173b0db
 @dataclass
 class Correct(DataFlags):
     """Correct the ground truth: what you judged wrong becomes what the model suggests.
@@ -366,13 +360,12 @@ class Correct(DataFlags):
         if self.out.resolve().is_relative_to(self.root.resolve()):
             raise DataError(self.out, 'lies in the data', 'name a folder of its own')
         from cityseg.corrections import correct_frames, read_verdicts, write_coco, write_cvat, write_masks
-        from cityseg.data import frames
         from cityseg.review import read_review
         segments = read_review(self.review)
         verdicts = read_verdicts(self.verdicts, segments)
         path = self.review/'review.json' if self.review.is_dir() else self.review
         split = read_json(path, dict(split=str), 'write it again with cityseg review')['split']
-        listed = frames(self.data, split, label_set=self.label_set)
+        listed = self.list_frames(split, label_set=self.label_set)
         corrected = correct_frames(listed, segments, verdicts)
         if self.format == 'png':
             written = write_masks(corrected, self.out, self.root)
