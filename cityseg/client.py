@@ -268,9 +268,8 @@ def push_model(
         raise
     return f'https://www.kaggle.com/models/{id}'
 
-# %% ../nbs/39_client.ipynb #c2514850
+# %% ../nbs/39_client.ipynb #0ba40f0d
 UNFINISHED = 'queued', 'running', 'new_script', 'cancel_requested'   # states of a session
-
 
 def _own_id(name):
     "owner/slug of a kernel, the owner from the login where it isn't named."
@@ -375,7 +374,7 @@ def _set_aside(folder, kept):
     folder.rename(aside)
     logger.info(f'what an earlier session left is in {aside} now')
 
-# %% ../nbs/39_client.ipynb #a71bed55
+# %% ../nbs/39_client.ipynb #209d2fd0
 def fetch_kernel(
     name: str | Path,   # owner/slug, or a name in kaggle/
     out: Path = 'runs'  # folder to write to
@@ -398,11 +397,11 @@ def fetch_kernel(
     for attempt in range(2):
         _read('kernels', 'output', id, '-p', folder, '--file-pattern', others, show=logger.info, silence=1800)
         damaged = damaged_files(folder, kept)
-        for path in damaged:
-            path.unlink(missing_ok=True)   # the client skips what is there
         if not damaged:
             break
-    if damaged:
+        for path in damaged:
+            path.unlink(missing_ok=True)   # the client skips what is there
+    else:
         which = f'{len(damaged)} files did not come whole, such as {damaged[0].name}'
         raise RuntimeError(printable(f'{id}: {which}; fetch again'))
     brought = [path.name for path in folder.rglob('*') if path.is_file()]

@@ -23,7 +23,7 @@ from .session import PACKAGE, requirements
 
 PROJECT = PACKAGE.parent   # the clone, with nbs/ and kaggle/; or where the package was installed
 
-# %% ../nbs/38_kernels.ipynb #4fd1159e
+# %% ../nbs/38_kernels.ipynb #f7b402db
 def package_files(
     package: Path = PACKAGE  # cityseg/, as nbdev exported it
 ) -> list[Path]:
@@ -34,6 +34,7 @@ def package_files(
     pages = [path for path in package.iterdir() if path.suffix in ('.html', '.css', '.js')]
     return sorted(exported + [path for path in pages if f"'{path.name}'" in named])
 
+# %% ../nbs/38_kernels.ipynb #ab944037
 def build_wheel() -> tuple[str, bytes]:  # file name, content
     "cityseg itself as a wheel; the same code gives the same bytes."
     files = {f'cityseg/{path.name}': path.read_bytes() for path in package_files()}
@@ -110,7 +111,7 @@ def _notebook_faults(notebook):
     if aboard and aboard[1] != base64.b64encode(build_wheel()[1]).decode():
         yield 'carries an older cityseg', 'build it again'
 
-# %% ../nbs/38_kernels.ipynb #a7b82cf7
+# %% ../nbs/38_kernels.ipynb #48073160
 def _read_notebook(path):
     "A notebook, the source of each cell as one text."
     notebook = read_json(path, _NOTEBOOK_SHAPE, 'save it again in Jupyter')
@@ -126,6 +127,7 @@ def _title(stem):
     words = re.findall('[A-Za-z0-9]+', plain) or ['notebook', sha1(stem.encode()).hexdigest()[:6]]
     return ' '.join(['cityseg', *words])[:50].strip()
 
+# %% ../nbs/38_kernels.ipynb #9ba41a60
 def _wrap_notebook(path):
     "A notebook as a kernel: after train's cells that install cityseg, under a title of its own."
     notebook = _read_notebook(path)
@@ -228,7 +230,7 @@ def kernel_id(
         raise ValueError(f'{id!r} is no kernel; give owner/slug, such as ada/cityseg-train, or its folder')
     return id
 
-# %% ../nbs/38_kernels.ipynb #3049485c
+# %% ../nbs/38_kernels.ipynb #ebe4a18a
 def _fill_slot(notebook, hours, mark):
     "Put the code into a kernel's notebook, in a cell that Kaggle shows folded; and the session's hours."
     slots = [cell for cell in notebook['cells'] if _SLOT in cell['source'].splitlines()]
@@ -246,6 +248,7 @@ def _fill_slot(notebook, hours, mark):
     folded = {'_kg_hide-input': True, 'jupyter': {'source_hidden': True}}
     slot['metadata'] = {**slot.get('metadata', {}), **folded}
 
+# %% ../nbs/38_kernels.ipynb #cee4859a
 def _fill_metadata(metadata, owner, data, accelerator, after, models, image):
     "A kernel's metadata with what is asked for in place of its own."
     metadata = json.loads(json.dumps(metadata).replace(PLACEHOLDER, owner))

@@ -143,7 +143,7 @@ def _end_failed(chain, out, state, message):
         kept = f'nothing was fetched ({error})'
     raise RuntimeError('\n'.join([f'{id} ended with {state} {message}; {kept}. Its last lines:', *lines]))
 
-# %% ../nbs/40_nights.ipynb #ab9948e3
+# %% ../nbs/40_nights.ipynb #e4eb598b
 def run_kernel(
     name: str | Path = 'train',  # a folder, the name of one in kaggle/, or any notebook's path
     owner: str = None,           # Kaggle name; None: that of the person's own login
@@ -162,7 +162,7 @@ def run_kernel(
     with folder_lock(folder, seconds=0):
         chain = Chain(folder)
         while not (chain.is_complete or sessions and len(chain.kept) >= sessions):
-            if chain.state == 'pushing':
+            if chain.state == 'pushing':   # and whether it arrived, nobody saw
                 session = chain.sessions[-1]
                 if session['mark'] in pull_kernel(session['kernel'])[1]:
                     chain.update(state='running')
@@ -170,12 +170,10 @@ def run_kernel(
                     chain.forget()
             if chain.state in ('', 'kept', 'failed'):
                 _begin_session(chain, pair, owner, hours, wait, options)
-            if chain.state == 'running':
-                log = chain.path.with_name(f'{len(chain.sessions)}.log')
-                state, message = follow_kernel(chain.sessions[-1]['kernel'], every, log)
-                if state != 'complete':
-                    _end_failed(chain, out, state, message)
-                chain.update(state='over')
+            log = chain.path.with_name(f'{len(chain.sessions)}.log')
+            state, message = follow_kernel(chain.sessions[-1]['kernel'], every, log)
+            if state != 'complete':
+                _end_failed(chain, out, state, message)
             _keep_session(chain, out)
     if chain.is_complete:
         logger.info(f'complete; to run it from its start once more, delete {folder}')
