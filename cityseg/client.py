@@ -230,7 +230,7 @@ def push_kernel(
         raise RuntimeError(f'pushed, but {"; ".join(dropped)}. It runs without: {remedy}')
     return address[1]
 
-# %% ../nbs/39_client.ipynb #d6f595d8
+# %% ../nbs/39_client.ipynb #d6624d76
 MODEL_METADATA = 'model-metadata.json'
 VARIATION_METADATA = 'model-instance-metadata.json'
 
@@ -246,7 +246,7 @@ def push_model(
     id: str,              # owner/slug
     public: bool = False  # for all to see? else private, or as it is
 ) -> str:                 # its address
-    "Send a model to Kaggle; what is there already gets a new version. Raises PermissionError, RuntimeError."
+    "Send a model to Kaggle; what is there already gets a new version. Raises OSError, RuntimeError."
     page = read_json(folder/MODEL_METADATA)
     about = read_json(folder/VARIATION_METADATA)
     variation = f'{id}/{about["framework"]}/{about["instanceSlug"]}'

@@ -111,7 +111,7 @@ def train_options(
         lines.append(fill(text, 96, initial_indent=f'  {known:10}  ', subsequent_indent=' '*14))
     return dict(default=start, description='\n'.join(lines))
 
-# %% ../nbs/43_verbs.ipynb #55cfdfd9
+# %% ../nbs/43_verbs.ipynb #d297b7e9
 @dataclass
 class Predict(DataFlags):
     """Predict a split: labelId PNGs as the benchmark wants them, on all GPUs.
@@ -131,7 +131,7 @@ class Predict(DataFlags):
 
     def __call__(self):
         check_out_folder(self.out)
-        is_split = self.images or is_data(self.root)
+        is_split = is_data(self.data)
         listed = self.list_frames(self.split, labels=False) if is_split else []
         predict = load_predictor(
             self.model, self.label_set, window=self.window, stride=self.stride, batch=self.batch,
