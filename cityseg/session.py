@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PACKAGE', 'KEPT', 'find_run', 'pick_up', 'run_progress', 'note_kept', 'damaged_files', 'attempt', 'requirements',
-           'missing_requirements', 'install_missing']
+           'package_name', 'missing_requirements', 'install_missing']
 
 # %% ../nbs/37_session.ipynb #dd3d351d
 import hashlib
@@ -136,28 +136,30 @@ def requirements() -> list[str]:
         return line[1].split()
     return [needed for needed in requires('cityseg') if 'extra ==' not in needed]
 
-# %% ../nbs/37_session.ipynb #21093d2c
-def _package(requirement):
-    "The name of a package, spelled in one way: segmentation-models-pytorch."
+# %% ../nbs/37_session.ipynb #d98cd8ea
+def package_name(
+    requirement: str  # such as segmentation_models_pytorch>=0.5
+) -> str:             # such as segmentation-models-pytorch
+    "The name of a package, spelled in one way."
     return re.match('[a-z0-9-]+', requirement.lower().replace('_', '-'))[0]
 
 def _constraints(needed, installed):
     "Lines for pip that hold packages at their versions: those that are needed, and torch's."
-    names = {_package(requirement) for requirement in needed}
+    names = {package_name(requirement) for requirement in needed}
     gpu_stack = 'torch', 'nvidia-', 'opencv-', 'timm'
     held = [name for name in sorted(installed) if name in names or name.startswith(gpu_stack)]
     return [f'{name}=={installed[name]}' for name in held]
 
-# %% ../nbs/37_session.ipynb #37ef2ca1
+# %% ../nbs/37_session.ipynb #2de4f474
 def _installed():
     "{name: version} of the packages here; of two with one name, the first on sys.path counts."
     found = [dist for dist in distributions() if dist.name]
-    return {_package(dist.name): dist.version for dist in reversed(found)}
+    return {package_name(dist.name): dist.version for dist in reversed(found)}
 
 def missing_requirements() -> list[str]:
     "What cityseg needs and this machine lacks altogether."
     installed = _installed()
-    return [needed for needed in requirements() if _package(needed) not in installed]
+    return [needed for needed in requirements() if package_name(needed) not in installed]
 
 def install_missing(
     inputs: list = ()  # of Path: folders in which wheels may lie, for a session with the internet off
