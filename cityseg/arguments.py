@@ -27,7 +27,7 @@ def positional(
 ROOT = positional(Path, 'ROOT')
 MODEL = positional(str, 'MODEL')
 
-# %% ../nbs/42_arguments.ipynb #51aadc8b
+# %% ../nbs/42_arguments.ipynb #0d92eb24
 @dataclass(kw_only=True)
 class Places:
     "Where data lie; the verbs have `root`."
@@ -48,6 +48,7 @@ class Places:
         from cityseg.data import frames
         return frames(self.data, split, **options)
 
+# %% ../nbs/42_arguments.ipynb #2350b092
 @dataclass(kw_only=True)
 class DataFlags(Places):
     "Where data lie, and their classes."

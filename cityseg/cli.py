@@ -14,7 +14,7 @@ import sys
 from contextlib import redirect_stderr, suppress
 from errno import EDQUOT, ENOSPC
 
-# %% ../nbs/46_cli.ipynb #61d98fca
+# %% ../nbs/46_cli.ipynb #58202be1
 _PATIENCE = 10  # seconds that work which has begun may take to end
 
 def _end_process(number):
@@ -26,6 +26,7 @@ def _end_process(number):
         os.write(2, f'cityseg: {word}\n'.encode())   # whatever sys.stderr is doing right now
     os._exit(128 + number)
 
+# %% ../nbs/46_cli.ipynb #25f01755
 def _is_importing(frame):
     "Was this frame, or one of those above it, called by an import?"
     while frame:

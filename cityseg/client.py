@@ -73,15 +73,14 @@ def answer_error(
                 return error(f'{what}: {line}; {remedy}')
     return RuntimeError(f'{what}: {line}')
 
-# %% ../nbs/39_client.ipynb #f9841f0e
-_PAUSES = 5, 20, 60   # seconds before a read is asked again
-
+# %% ../nbs/39_client.ipynb #a3efe01d
 def _readable(text):
     "What a terminal would show of a text in the end: no colours, and of a line drawn anew the last state."
     text = re.sub(r'\x1b\[[0-9;?]*[A-Za-z]', '', text)
     lines = [line.rstrip('\r').rpartition('\r')[2] for line in text.split('\n')]
     return printable('\n'.join(lines))
 
+# %% ../nbs/39_client.ipynb #a6c1aa74
 def _start_client(args):
     "Kaggle's client as a process, and a queue of the lines that it prints; None is the last."
     own = str(Path(sys.executable).parent)   # this environment's client goes before others
@@ -101,7 +100,7 @@ def _start_client(args):
     threading.Thread(target=listen, daemon=True).start()
     return client, lines
 
-# %% ../nbs/39_client.ipynb #92a7c21b
+# %% ../nbs/39_client.ipynb #96e765c2
 def _kaggle(*args, show=None, silence=120):
     "What the client prints (`show` gets each line as it comes); raises, with a remedy."
     client, lines = _start_client(args)
@@ -123,6 +122,9 @@ def _kaggle(*args, show=None, silence=120):
     if client.returncode:
         raise answer_error(what, text)
     return text.strip()
+
+# %% ../nbs/39_client.ipynb #ef4aede3
+_PAUSES = 5, 20, 60   # seconds
 
 def _read(*args, **options):
     "`_kaggle` for what changes nothing there: asked again while there is no answer."
@@ -309,7 +311,7 @@ def _log_so_far(id):
         _kaggle('kernels', 'logs', id, '--follow', show=lines.append, silence=10)
     return lines
 
-# %% ../nbs/39_client.ipynb #a7c1a591
+# %% ../nbs/39_client.ipynb #b992fa2f
 def _states(id, every):
     "Each look's `kernel_status`, to the session's end. Raises `Unanswered` at first, or after many looks."
     left = 0   # looks in a row that may get no answer
@@ -325,6 +327,7 @@ def _states(id, every):
             return
         time.sleep(every)
 
+# %% ../nbs/39_client.ipynb #98e05bfe
 def follow_kernel(
     name: str | Path,    # owner/slug, or a name in kaggle/
     every: float = 60,   # seconds between looks

@@ -150,7 +150,7 @@ def _constraints(needed, installed):
     held = [name for name in sorted(installed) if name in names or name.startswith(gpu_stack)]
     return [f'{name}=={installed[name]}' for name in held]
 
-# %% ../nbs/37_session.ipynb #2de4f474
+# %% ../nbs/37_session.ipynb #36b08e33
 def _installed():
     "{name: version} of the packages here; of two with one name, the first on sys.path counts."
     found = [dist for dist in distributions() if dist.name]
@@ -161,6 +161,7 @@ def missing_requirements() -> list[str]:
     installed = _installed()
     return [needed for needed in requirements() if package_name(needed) not in installed]
 
+# %% ../nbs/37_session.ipynb #e0dbf66f
 def install_missing(
     inputs: list = ()  # of Path: folders in which wheels may lie, for a session with the internet off
 ) -> list[str]:        # the requirements that were installed
