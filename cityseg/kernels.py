@@ -267,10 +267,11 @@ def _fill_metadata(metadata, owner, data, accelerator, after, models, image):
     return metadata
 
 def _check_out(out):
-    "Raises `DataError` for a folder with a notebook that no build has written."
-    for path in out.glob('*.ipynb'):
-        if not _FILLED.search(path.read_text('utf-8', 'replace')):
-            raise DataError(out, 'holds a kernel or notebook of your own', 'build into another folder')
+    "Raises `DataError` for a folder with a kernel or notebook that no build has written."
+    notebooks = list(out.glob('*.ipynb'))
+    built = [path for path in notebooks if _FILLED.search(path.read_text('utf-8', 'replace'))]
+    if len(built) < len(notebooks) or (out/METADATA).exists() and not built:
+        raise DataError(out, 'holds a kernel or notebook of your own', 'build into another folder')
 
 # %% ../nbs/38_kernels.ipynb #dfb17727
 def build_kernel(
