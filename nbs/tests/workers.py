@@ -2,7 +2,6 @@
 import os
 import signal
 import torch
-from cityseg import optimization, training
 from cityseg.core import logger
 from cityseg.distributed import DistributedContext
 
@@ -34,6 +33,8 @@ class Pixelwise(torch.nn.Module):
 
 def train_then_die(arguments: dict, out: str):
     "Train that network; then once more, and the second process is killed at its third batch."
+    from cityseg import optimization, training   # which `introduce` does without
+
     def next_batch(loader, state, meter, out):
         if state.iteration == 2 and state.context.rank == 1:
             os.kill(os.getpid(), signal.SIGKILL)
