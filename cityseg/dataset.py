@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['GRID', 'MEAN_COLOR', 'AHEAD', 'Side', 'Crop', 'draw_side', 'draw_crop', 'pad_to_crop', 'crop_and_resize',
            'nearest_pixels', 'crop_and_resize_label', 'color_matrix', 'add_noise', 'photometric', 'add_fog',
-           'weather_transform', 'plan_epoch', 'SamplingPlan', 'is_filled_by_one_class', 'CropDataset', 'worker_init_fn',
-           'shared_bytes', 'SharedBatches', 'as_is', 'CropBatches', 'training_loader', 'frame_loader', 'to_device']
+           'weather_transform', 'plan_epoch', 'SamplingPlan', 'draw_sample', 'CropDataset', 'worker_init_fn',
+           'shared_bytes', 'SharedBatches', 'as_is', 'CropBatches', 'training_loader', 'to_device']
 
 # %% ../nbs/10_dataset.ipynb #39424ee8
 import os
@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset
-from .config import Run
+from .config import Run, parse_weather
 from .core import DataError, prefetch
 from .frame import Frame
 from .labels import VOID
@@ -34,6 +34,7 @@ class Side(NamedTuple):
     taken: int    # how many the crop takes
     padding: int  # before what is taken; behind it, what is missing to the crop's size
 
+# %% ../nbs/10_dataset.ipynb #343b1974
 class Crop(NamedTuple):
     "A rectangle of a frame, and how it becomes a crop."
     rows: Side
@@ -106,6 +107,7 @@ def pad_to_crop(
     right = crop.size[1] - left - width
     return cv2.copyMakeBorder(array, top, bottom, left, right, cv2.BORDER_CONSTANT, value=value)
 
+# %% ../nbs/10_dataset.ipynb #4a373060
 def crop_and_resize(
     image: np.ndarray,  # RGB uint8 [h,w,3], the part `crop.source` of a frame
     crop: Crop
@@ -132,6 +134,7 @@ def nearest_pixels(
     twice_centres = 2*np.arange(side.skip, side.skip + side.taken) + 1
     return np.minimum(twice_centres*q//(2*p), side.length - 1)
 
+# %% ../nbs/10_dataset.ipynb #f5e61e38
 def crop_and_resize_label(
     label: np.ndarray,  # trainIds uint8 [h,w], the part `crop.source` of a frame
     crop: Crop
@@ -209,6 +212,7 @@ def add_fog(
     grey = np.broadcast_to(210*veil, image.shape).astype(np.uint8)
     return cv2.add(cv2.multiply(image, clear, dtype=cv2.CV_8U), grey)
 
+# %% ../nbs/10_dataset.ipynb #c610a925
 def weather_transform(
     spec: str,         # names from rain, snow, fog, blur, dropout, joined by +; or 'none'
     p: float = 0.1     # share of the crops that each befalls, 0..1
@@ -226,7 +230,7 @@ def weather_transform(
         fog=A.OneOf(fogs, p=p),
         blur=A.MotionBlur(p=p),
         dropout=A.CoarseDropout(hole_height_range=hole, hole_width_range=hole, fill_mask=VOID, p=p))
-    return A.Compose([known[name] for name in spec.split('+')])
+    return A.Compose([known[name] for name in parse_weather(spec)])
 
 # %% ../nbs/10_dataset.ipynb #be440ae8
 def plan_epoch(
@@ -281,24 +285,30 @@ class SamplingPlan:
             self.epoch = epoch
         return int(self.order[position]), int(self.aims[position])
 
-    def draw_target(self, number: int, aim: int, rng: np.random.Generator) -> np.ndarray | None:
-        "Row and column of a pixel of that class in the frame of that number; None: any."
-        if aim < 0:
-            return None
-        points = self.points[number]
-        points = points[points[:, 0] == aim]
-        return points[rng.integers(len(points)), 1:]
+    def targets(self, number: int, aim: int) -> np.ndarray | None:
+        "Rows and columns, [n,2], of pixels of that class in the frame of that number; None: any will do."
+        points = self.points[number] if aim >= 0 else None
+        return None if points is None else points[points[:, 0] == aim, 1:]
 
-# %% ../nbs/10_dataset.ipynb #b9533bae
-def is_filled_by_one_class(
-    label: np.ndarray,  # trainIds uint8 [h,w]
-    ratio: float        # 0..1; 1: never
-) -> bool:
-    "Does one class fill more than this of what is labelled?"
-    if ratio == 1:
-        return False
-    counts = np.bincount(label[::4, ::4].ravel(), minlength=256)[:VOID]
-    return counts.max() > ratio*counts.sum()
+# %% ../nbs/10_dataset.ipynb #7c66cd4d
+def draw_sample(
+    frame: Frame,
+    run: Run,                   # crop_size, scale_range, cat_max_ratio
+    targets: np.ndarray | None, # [n,2] pixels, of which the crop must show one; None: any will do
+    rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    "Photo uint8 [h,w,3] and trainIds uint8 [h,w] of a crop, drawn again while one class fills it."
+    frame = frame.open()
+    for _ in range(10):
+        target = None if targets is None else targets[rng.integers(len(targets))]
+        crop = draw_crop(frame.size, run.crop_size, run.scale_range, rng, target)
+        label = crop_and_resize_label(frame.label(*crop.source), crop)
+        if run.cat_max_ratio == 1:
+            break
+        counts = np.bincount(label[::4, ::4].ravel(), minlength=256)[:VOID]
+        if counts.max() <= run.cat_max_ratio*counts.sum():
+            break
+    return crop_and_resize(frame.image(*crop.source), crop), label
 
 # %% ../nbs/10_dataset.ipynb #ed119f01
 class CropDataset(Dataset):
@@ -322,20 +332,11 @@ class CropDataset(Dataset):
         return len(self.frames)
 
     def draw(self, k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        "Photo and label of a crop of sample k's frame, drawn again while one class fills it."
-        run = self.run
+        "Photo and label of a crop of sample k's frame, or of an extra one."
+        if self.extra and rng.random() < self.run.extra_share:
+            return draw_sample(self.extra[rng.integers(len(self.extra))], self.run, None, rng)
         number, aim = self.plan[k]
-        frame = self.frames[number]
-        if self.extra and rng.random() < run.extra_share:
-            frame, aim = self.extra[rng.integers(len(self.extra))], -1
-        frame = frame.open()
-        for _ in range(10):
-            target = self.plan.draw_target(number, aim, rng)
-            crop = draw_crop(frame.size, run.crop_size, run.scale_range, rng, target)
-            label = crop_and_resize_label(frame.label(*crop.source), crop)
-            if not is_filled_by_one_class(label, run.cat_max_ratio):
-                break
-        return crop_and_resize(frame.image(*crop.source), crop), label
+        return draw_sample(self.frames[number], self.run, self.plan.targets(number, aim), rng)
 
     def __getitem__(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         "Sample k: photo uint8 [h,w,3] and trainIds uint8 [h,w]."
@@ -382,9 +383,9 @@ class SharedBatches(Dataset):
         batch_size: int
     ):
         self.dataset = dataset
-        height, width = dataset.run.crop_size
-        self.images = torch.empty((places, batch_size, height, width, 3), dtype=torch.uint8)
-        self.labels = torch.empty((places, batch_size, height, width), dtype=torch.uint8)
+        shape = places, batch_size, *dataset.run.crop_size
+        self.images = torch.empty((*shape, 3), dtype=torch.uint8)
+        self.labels = torch.empty(shape, dtype=torch.uint8)
         if dataset.run.workers:
             self.images.share_memory_()
             self.labels.share_memory_()
@@ -421,6 +422,7 @@ def _why_gone(error):
     return ('a process that reads crops was killed (out of memory?): go on with --resume, with fewer '
             '--workers')
 
+# %% ../nbs/10_dataset.ipynb #f9d190ce
 class CropBatches(IterableDataset):
     "Batches of a `CropDataset`, read ahead by the run's workers."
     def __init__(
@@ -473,14 +475,6 @@ def training_loader(
     numbers = numbers.reshape(-1, world, run.batch_size//world)[:, rank]
     batches = CropBatches(dataset, numbers.reshape(-1, run.batch_size//shares))
     return DataLoader(batches, batch_size=None, collate_fn=as_is, generator=torch.Generator())
-
-# %% ../nbs/10_dataset.ipynb #43774cc4
-def frame_loader(
-    frames: list[Frame],
-    workers: int = 0  # threads that read ahead; 0: one
-) -> Iterator:        # of (photo uint8 [H,W,3], trainIds uint8 [H,W])
-    "Read whole frames ahead, in order."
-    return prefetch(lambda frame: frame.read(), frames, threads=max(1, workers))
 
 # %% ../nbs/10_dataset.ipynb #e7367fe7
 def to_device(
