@@ -102,11 +102,11 @@ class ProgressHandler(logging.Handler):
     "Writes records as plain lines above tqdm's bars."
     def emit(self, record: logging.LogRecord):
         from tqdm import tqdm
-        in_notebook = 'ipykernel' in sys.modules
+        place = sys.stdout if 'ipykernel' in sys.modules else sys.stderr   # in a notebook, or elsewhere
         try:
             text = printable(self.format(record))
             # in one piece: processes that share a pipe would write into each other's lines
-            tqdm.write(f'{text}\n', sys.stdout if in_notebook else sys.stderr, end='')
+            tqdm.write(f'{text}\n', place, end='')
         except Exception:
             pass   # nobody is there any more to listen (a closed pipe): no reason to stop the work
 
@@ -277,13 +277,10 @@ def shape_fault(
     elif str in shape:
         parts = [(part, shape[str], key) for key, part in value.items()]
     else:
-        parts = []
-        for key, part in shape.items():
-            name = key.removesuffix('?')
-            if name in value:
-                parts.append((value[name], part, name))
-            elif name == key:
-                return f'{where} lacks {key!r}'
+        if lacking := [key for key in shape if not key.endswith('?') and key not in value]:
+            return f'{where} lacks {lacking[0]!r}'
+        named = {key.removesuffix('?'): part for key, part in shape.items()}
+        parts = [(value[key], part, key) for key, part in named.items() if key in value]
     return next(filter(None, (shape_fault(*part) for part in parts)), None)
 
 # %% ../nbs/00_core.ipynb #6049808e
@@ -429,7 +426,7 @@ def _hours_left(root, hours):
         fields = (root/'proc/1/stat').read_text().rsplit(')', 1)[1].split()
         first_process = int(fields[19])/os.sysconf('SC_CLK_TCK')
         seconds = float((root/'proc/uptime').read_text().split()[0]) - first_process
-    except (OSError, ValueError, IndexError):
+    except OSError:   # no Linux
         seconds = 0
     return max(0., round(hours - seconds/3600, 2))
 

@@ -102,7 +102,7 @@ def class_frequency(
     frames: list[Frame]  # labelled; up to 500 of them, evenly spread, are looked at
 ) -> tuple[float, ...]:  # share of the labelled pixels, by trainId
     "How frequent each class is in some frames. Raises ValueError where no pixel is labelled."
-    some = frames[::-(-len(frames)//500) or 1]
+    some = frames[::math.ceil(len(frames)/500) or 1]
     counts = sum(prefetch(lambda frame: frame.class_counts(), some, threads=2), 0)
     if not np.any(counts):
         raise ValueError(f'class_weights: no pixel of {len(some)} frames is labelled')
