@@ -32,10 +32,7 @@ def parse_loss(
             raise ValueError(f'{did_you_mean(name, LOSSES, "loss")} (sums: ce+0.5*dice)')
         if name in terms:
             raise ValueError(f'{name} is named twice; add its weights up')
-        try:
-            terms[name] = float(weight or 1)
-        except ValueError:
-            raise ValueError(f'the weight {weight!r} of {name} is not a number') from None
+        terms[name] = float(weight or 1)
         if not 0 < terms[name] < float('inf'):
             raise ValueError(f'the weight of {name} must be above 0')
     return terms
@@ -226,32 +223,27 @@ class Run(_MachineFields, _StepFields, _CropFields, _NetworkFields):   # the fie
             raise ValueError('; '.join(wrong))
         return run
 
-# %% ../nbs/02_config.ipynb #107f7f73
-def _number_fault(value, kind, limits):
-    "What is wrong with a number of that kind (int or float), or None."
-    if not isinstance(value, (int, kind)) or isinstance(value, bool):
-        return f'{reprlib.repr(value)} is not a {"whole " if kind is int else ""}number'
-    if not limits.low <= value <= limits.high:
-        return f'{reprlib.repr(value)} is outside {limits.low:g}..{limits.high:g}'
-
 # %% ../nbs/02_config.ipynb #d95ee12b
 def _value_fault(value, hint):
     "What is wrong with a field's value by the field's type, or None."
+    shown = reprlib.repr(value)
     if hint is bool:
-        return None if isinstance(value, bool) else f'{reprlib.repr(value)} is not true or false'
+        return None if isinstance(value, bool) else f'{shown} is not true or false'
     if hint is str:
         is_text = isinstance(value, str) and value.strip() and value.isprintable()
-        return None if is_text else f'should be a text, not {reprlib.repr(value)}'
+        return None if is_text else f'should be a text, not {shown}'
     if get_origin(hint) is Literal:
         return None if value in get_args(hint) else did_you_mean(value, get_args(hint), 'name')
     kind, limits = get_args(hint)
-    if get_origin(kind) is not tuple:
-        return _number_fault(value, kind, limits)
-    each = get_args(kind)[0]
-    is_pair = isinstance(value, tuple) and len(value) == 2
-    if not is_pair or any(_number_fault(v, each, limits) for v in value):
-        whole = 'whole ' if each is int else ''
-        return f'{reprlib.repr(value)} should be two {whole}numbers in {limits.low:g}..{limits.high:g}'
+    is_pair = get_origin(kind) is tuple
+    if is_pair and not (isinstance(value, tuple) and len(value) == 2):
+        return f'{shown} should be two numbers'
+    kind = get_args(kind)[0] if is_pair else kind
+    for number in value if is_pair else [value]:
+        if not isinstance(number, (int, kind)) or isinstance(number, bool):
+            return f'{shown} is not a {"whole " if kind is int else ""}number'
+        if not limits.low <= number <= limits.high:
+            return f'{shown} is outside {limits.low:g}..{limits.high:g}'
 
 # %% ../nbs/02_config.ipynb #72e0535d
 def _check_labels(source):
