@@ -198,7 +198,7 @@ class Run(_MachineFields, _StepFields, _CropFields, _NetworkFields):   # the fie
             raise ValueError('; '.join(f'{field}: {fault}' for field, fault in faults.items()))
         if self.labels != 'cityscapes':
             from cityseg.labels import spell_label_set   # brings OpenCV, which help and recipes do without
-            object.__setattr__(self, 'labels', spell_label_set(self.label_set))   # a file may go
+            object.__setattr__(self, 'labels', spell_label_set(self.label_set))   # whole: a file may go
 
     @property
     def label_set(self):   # a `LabelSet`
@@ -245,15 +245,9 @@ def _value_fault(value, hint):
         if not limits.low <= number <= limits.high:
             return f'{shown} is outside {limits.low:g}..{limits.high:g}'
 
-# %% ../nbs/02_config.ipynb #72e0535d
-def _check_labels(source):
-    "Raises ValueError for what is no label set; OpenCV, which labels bring, is left alone for the usual one."
-    if source != 'cityscapes':
-        from cityseg.labels import find_label_set
-        find_label_set(source)
-
+# %% ../nbs/02_config.ipynb #199ddf61
 _HINTS = get_type_hints(Run, include_extras=True)
-_RULES = dict(encoder=_check_encoder, labels=_check_labels, loss=parse_loss, weather=parse_weather)
+_RULES = dict(encoder=_check_encoder, loss=parse_loss, weather=parse_weather)
 
 def _run_faults(run):
     "Every fault of the run's values, {field: what is wrong with it}."
@@ -308,6 +302,8 @@ RECIPES = {
     'h100': replace(_NIGHT, encoder='mit_b5', crop_size=(1024, 1024), iterations=60_000, batch_size=16,
                     accumulate=2),
 }
+
+# %% ../nbs/02_config.ipynb #4deda724
 RECIPE_HELP = {
     'default': 'a sound start on one GPU: DeepLabV3+ with a ResNet-50, 100 epochs',
     'cpu': 'minutes on two CPU cores, on small frames; what `cityseg demo` trains',
@@ -394,6 +390,7 @@ def weights_file(
                          f'({", ".join(_WEIGHT_FILES)}); which of timm\'s, the encoder\'s name tells')
     return None
 
+# %% ../nbs/02_config.ipynb #9e06d7cb
 def find_start(
     run: Run
 ):

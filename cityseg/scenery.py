@@ -291,6 +291,7 @@ def _add_body(thing, edges, half, side, away, material):
         face = [(-half, low, z0), (half, low, z0), (half, high, z1), (-half, high, z1)]
         thing.add(face, material[name])
 
+# %% ../nbs/03_scenery.ipynb #8569bdaa
 def vehicle(
     rng: Generator, kind: str,  # one of VEHICLES
     x: float, z: float,         # place of its middle and of the end that we see, metres
