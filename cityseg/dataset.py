@@ -10,6 +10,7 @@ __all__ = ['MEAN_COLOR', 'AHEAD', 'Side', 'Crop', 'draw_side', 'draw_crop', 'cro
 # %% ../nbs/10_dataset.ipynb #39424ee8
 import math
 import os
+import random
 from collections.abc import Iterator
 from functools import partial
 from statistics import NormalDist
@@ -196,22 +197,16 @@ def plan_epoch(
 ) -> tuple[np.ndarray, np.ndarray]:  # int [frames] each: frame numbers; aims
     "The order of an epoch's frames, and which class each aims at (-1: none)."
     rng = np.random.default_rng((seed, epoch))
-    n_frames = len(present)
-    frames_with = present.sum(0)
+    n_frames, n_classes = present.shape
     order = rng.permutation(n_frames)
     aims = np.full(n_frames, -1)
-    n_aims = round(share*n_frames)
-    classes = np.random.default_rng(seed).permutation(np.flatnonzero(frames_with))
-    if not n_aims or not len(classes):
-        return order, aims
-
-    turns = np.arange(epoch*n_aims, (epoch + 1)*n_aims) % len(classes)  # across epochs
-    quota = np.bincount(turns, minlength=len(classes))
-    shuffled = rng.permutation(n_frames)
-    for i in np.argsort(frames_with[classes], kind='stable'):           # the rarest first
-        free = present[shuffled, classes[i]] & (aims[shuffled] < 0)
-        aims[shuffled[free][:quota[i]]] = classes[i]
-    return order, aims[order]
+    aimed_at = rng.random(n_classes)   # how often each class was; below 1 is who comes first
+    for position in rng.permutation(n_frames)[:round(share*n_frames)]:
+        shown = np.flatnonzero(present[order[position]])
+        if len(shown):
+            aims[position] = shown[aimed_at[shown].argmin()]
+            aimed_at[aims[position]] += 1
+    return order, aims
 
 # %% ../nbs/10_dataset.ipynb #ddc91928
 class SamplingPlan:
@@ -301,7 +296,7 @@ class CropDataset(Dataset):
             image, label = cv2.flip(image, 1), cv2.flip(label, 1)
         image = photometric(image, self.run.augmentation, rng)
         if self.augment is not None:
-            self.augment.set_random_seed(int(rng.integers(2**31)))
+            self.augment.set_random_state(rng, random.Random(int(rng.integers(2**31))))
             augmented = self.augment(image=image, mask=label)
             image, label = augmented['image'], augmented['mask']
         return np.ascontiguousarray(image), np.ascontiguousarray(label)
