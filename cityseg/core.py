@@ -129,6 +129,7 @@ def is_watched() -> bool:
             return kernel.get_parent('shell').get('content', {}).get('allow_stdin', True)
     return sys.stderr.isatty()
 
+# %% ../nbs/00_core.ipynb #79ca9cff
 def progress_bar(
     *args, **options  # of tqdm
 ) -> 'tqdm.tqdm':
