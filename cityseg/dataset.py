@@ -200,12 +200,12 @@ def plan_epoch(
     n_frames, n_classes = present.shape
     order = rng.permutation(n_frames)
     aims = np.full(n_frames, -1)
-    aimed_at = rng.random(n_classes)   # how often each class was; below 1 is who comes first
+    turns = rng.random(n_classes)   # that each class has had; the fractions tell who comes first
     for position in rng.permutation(n_frames)[:round(share*n_frames)]:
         shown = np.flatnonzero(present[order[position]])
         if len(shown):
-            aims[position] = shown[aimed_at[shown].argmin()]
-            aimed_at[aims[position]] += 1
+            aims[position] = shown[turns[shown].argmin()]
+            turns[aims[position]] += 1
     return order, aims
 
 # %% ../nbs/10_dataset.ipynb #ddc91928
