@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['ARCHITECTURES', 'LOSSES', 'AUGMENTATIONS', 'Share', 'Count', 'RECIPES', 'RECIPE_HELP', 'parse_loss', 'parse_weather',
-           'encoder_names', 'Range', 'Run', 'recipe', 'total_iterations', 'differences', 'find_model', 'weights_file',
+           'encoder_names', 'Run', 'recipe', 'total_iterations', 'differences', 'find_model', 'weights_file',
            'find_start', 'without_places']
 
 # %% ../nbs/02_config.ipynb #69cc048f
 import reprlib
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 from .core import did_you_mean
 
 # %% ../nbs/02_config.ipynb #e4425412
@@ -69,13 +69,8 @@ def _check_encoder(name):
         raise ValueError(did_you_mean(name, known, 'encoder'))
 
 # %% ../nbs/02_config.ipynb #59ab09c1
-class Range(NamedTuple):
-    "The smallest and the largest value that a number may have."
-    low: float
-    high: float
-
-Share = Annotated[float, Range(0, 1)]
-Count = Annotated[int, Range(0, 1e8)]
+Share = Annotated[float, (0, 1)]
+Count = Annotated[int, (0, 1e8)]
 
 # %% ../nbs/02_config.ipynb #75967e23
 @dataclass(frozen=True)
@@ -88,11 +83,11 @@ class _NetworkFields:
     # 'imagenet' or another name SMP knows, 'none', a .pth or .safetensors file
     encoder_weights: str = 'imagenet'
     # width of the decoder (Unet: last stage); 0: SMP's default
-    decoder_channels: Annotated[int, Range(0, 2048)] = 0
+    decoder_channels: Annotated[int, (0, 2048)] = 0
     # of a plain vision transformer, for DPT: pixels, pretrained weights are resampled; 0: its own
     patch_size: Literal[0, 8, 16, 32] = 0
     # share of the encoder's residual branches that are left out of a step, at the deepest; 0: its own
-    drop_path: Annotated[float, Range(0, .9)] = 0.0
+    drop_path: Annotated[float, (0, .9)] = 0.0
     # what the weights are taken from, where they fit: a run, a model folder, a hub's name, a file; or none
     start: str = 'none'
 
@@ -105,14 +100,14 @@ class _CropFields:
     # a sum of ce, ohem, dice, jaccard, lovasz, focal, tversky, with weights: ce+0.5*dice
     loss: str = 'ce'
     # of ce and ohem: share spread over all classes
-    label_smoothing: Annotated[float, Range(0, .9)] = 0.0
+    label_smoothing: Annotated[float, (0, .9)] = 0.0
     # weigh ce and ohem by how rare a class is: in Cityscapes, or as a look at the training frames tells
     class_weights: bool = False
 
     # height and width of a crop, pixels
-    crop_size: Annotated[tuple[int, int], Range(32, 4096)] = (768, 768)
+    crop_size: Annotated[tuple[int, int], (32, 4096)] = (768, 768)
     # the frame of a crop is resized by a factor drawn from this range
-    scale_range: Annotated[tuple[float, float], Range(.1, 10)] = (0.5, 2.0)
+    scale_range: Annotated[tuple[float, float], (.1, 10)] = (0.5, 2.0)
     # strength of the photometric changes, 0 (none) to 1
     augmentation: Share = 0.5
     # what else befalls some crops, a sum of rain, snow, fog, blur, dropout
@@ -120,33 +115,33 @@ class _CropFields:
     # more frames to train on: coarse (gtCoarse of train_extra), a folder of predictions taken as labels, none
     extra: str = 'none'
     # share of each batch that is cut from those
-    extra_share: Annotated[float, Range(0, .9)] = 0.3
+    extra_share: Annotated[float, (0, .9)] = 0.3
     # share of the crops that aim at a class, each class equally often: 0.5 helps rare ones
     class_uniform: Share = 0.0
     # a crop of which one class fills more is drawn again; 1: never
-    cat_max_ratio: Annotated[float, Range(.05, 1)] = 1.0
+    cat_max_ratio: Annotated[float, (.05, 1)] = 1.0
 
 # %% ../nbs/02_config.ipynb #9a08dcad
 @dataclass(frozen=True)
 class _StepFields:
     "Batches and the optimizer."
     # crops in one optimizer step, over all GPUs
-    batch_size: Annotated[int, Range(1, 4096)] = 8
+    batch_size: Annotated[int, (1, 4096)] = 8
     # micro-batches that a batch is split into, to save GPU memory
-    accumulate: Annotated[int, Range(1, 1024)] = 1
+    accumulate: Annotated[int, (1, 1024)] = 1
     # times that each frame is seen; used where iterations is 0
-    epochs: Annotated[float, Range(.001, 1e6)] = 100.0
+    epochs: Annotated[float, (.001, 1e6)] = 100.0
     # optimizer steps in all; 0: as many as the epochs need
     iterations: Count = 0
 
     # sgd has Nesterov momentum 0.9
     optimizer: Literal['adamw', 'adam', 'sgd'] = 'adamw'
     # peak of the schedule, for decoder and head
-    learning_rate: Annotated[float, Range(1e-8, 10)] = 3e-4
+    learning_rate: Annotated[float, (1e-8, 10)] = 3e-4
     # the encoder's learning rate as a share of that
-    encoder_rate: Annotated[float, Range(0, 10)] = 0.3
+    encoder_rate: Annotated[float, (0, 10)] = 0.3
     # each block of a vision transformer has this share of the rate of the next one; 1: all the same
-    layer_decay: Annotated[float, Range(.1, 1)] = 1.0
+    layer_decay: Annotated[float, (.1, 1)] = 1.0
     # iterations in which the encoder's weights stay as they are
     freeze_encoder: Count = 0
     # on weights but not on norms and biases
@@ -156,9 +151,9 @@ class _StepFields:
     # iterations over which the learning rate rises from 0
     warmup: Count = 200
     # norm that the gradient is clipped to; 0: never
-    clip: Annotated[float, Range(0, 1e4)] = 1.0
+    clip: Annotated[float, (0, 1e4)] = 1.0
     # decay of the averaged weights, which are evaluated and saved; 0: no average
-    ema: Annotated[float, Range(0, .99999)] = 0.999
+    ema: Annotated[float, (0, .99999)] = 0.999
     # training frames from which each class's logit is shifted at the end; 0: none
     logit_adjustment: Count = 0
 
@@ -174,17 +169,17 @@ class _MachineFields:
     recompute: bool = False
 
     # iterations between validations; the last one validates always
-    validate_every: Annotated[int, Range(1, 1e8)] = 1000
+    validate_every: Annotated[int, (1, 1e8)] = 1000
     # minutes from one checkpoint to the next; each validation writes one, too
-    save_minutes: Annotated[float, Range(0, 1e4)] = 15.0
+    save_minutes: Annotated[float, (0, 1e4)] = 15.0
     # where frames are packed for fast reading: a folder, auto (a cache, where it pays), none (PNGs)
     store: str = 'auto'
     # processes that read crops, per GPU; 0: read in the main process
-    workers: Annotated[int, Range(0, 64)] = 2
+    workers: Annotated[int, (0, 64)] = 2
     # of weights, crops and augmentation
-    seed: Annotated[int, Range(0, 2**31)] = 0
+    seed: Annotated[int, (0, 2**31)] = 0
     # stop in time to save and resume later, from the start of the session; 0: no limit
-    hours: Annotated[float, Range(0, 1e4)] = 0.0
+    hours: Annotated[float, (0, 1e4)] = 0.0
 
 # %% ../nbs/02_config.ipynb #e3e1957a
 @dataclass(frozen=True)
@@ -234,7 +229,7 @@ def _value_fault(value, hint):
         return None if is_text else f'should be a text, not {shown}'
     if get_origin(hint) is Literal:
         return None if value in get_args(hint) else did_you_mean(value, get_args(hint), 'name')
-    kind, limits = get_args(hint)
+    kind, (low, high) = get_args(hint)
     is_pair = get_origin(kind) is tuple
     if is_pair and not (isinstance(value, tuple) and len(value) == 2):
         return f'{shown} should be two numbers'
@@ -242,8 +237,8 @@ def _value_fault(value, hint):
     for number in value if is_pair else [value]:
         if not isinstance(number, (int, kind)) or isinstance(number, bool):
             return f'{shown} is not a {"whole " if kind is int else ""}number'
-        if not limits.low <= number <= limits.high:
-            return f'{shown} is outside {limits.low:g}..{limits.high:g}'
+        if not low <= number <= high:
+            return f'{shown} is outside {low:g}..{high:g}'
 
 # %% ../nbs/02_config.ipynb #199ddf61
 _HINTS = get_type_hints(Run, include_extras=True)
