@@ -41,7 +41,7 @@ def parse_loss(
 def parse_weather(
     spec: str       # such as "rain+fog", or "none"
 ) -> list[str]:     # names
-    "The terms of a sum of weathers. Raises ValueError for an unknown one, or one that is named twice."
+    "The terms of a sum of weathers. Raises ValueError for what is no weather, or named twice."
     names = [] if spec == 'none' else spec.split('+')
     for name in names:
         if name not in AUGMENTATIONS:
@@ -193,7 +193,7 @@ class Run(_MachineFields, _StepFields, _CropFields, _NetworkFields):   # the fie
             raise ValueError('; '.join(f'{field}: {fault}' for field, fault in faults.items()))
         if self.labels != 'cityscapes':
             from cityseg.labels import spell_label_set   # brings OpenCV, which help and recipes do without
-            object.__setattr__(self, 'labels', spell_label_set(self.label_set))   # whole: a file may go
+            object.__setattr__(self, 'labels', spell_label_set(self.label_set))   # a file may go
 
     @property
     def label_set(self):   # a `LabelSet`
@@ -262,7 +262,7 @@ def _run_faults(run):
     if 'scale_range' not in faults and run.scale_range[0] > run.scale_range[1]:
         faults['scale_range'] = f'{run.scale_range} should be (smallest, largest)'
     if run.patch_size and run.architecture != 'DPT':
-        faults['patch_size'] = f'{run.architecture} has none to set, only DPT on a vision transformer has'
+        faults['patch_size'] = f'{run.architecture} has none to set, only DPT has'
     if not faults.keys() & {'batch_size', 'accumulate'} and run.batch_size % run.accumulate:
         faults['accumulate'] = f'a batch of {run.batch_size} does not split into {run.accumulate} equal parts'
     return faults

@@ -102,7 +102,7 @@ class ProgressHandler(logging.Handler):
     "Writes records as plain lines above tqdm's bars."
     def emit(self, record: logging.LogRecord):
         from tqdm import tqdm
-        place = sys.stdout if 'ipykernel' in sys.modules else sys.stderr   # in a notebook, or elsewhere
+        place = sys.stdout if 'ipykernel' in sys.modules else sys.stderr
         try:
             text = printable(self.format(record))
             # in one piece: processes that share a pipe would write into each other's lines

@@ -40,7 +40,7 @@ def draw_side(
     scale: float,                # a pixel of the frame becomes so many
     rng: np.random.Generator,
     target: int | None = None    # pixel of the frame that the crop must show; None: any
-) -> tuple[int, int, int, int]:  # first pixel that is read, how many, how many they become; padding before
+) -> tuple[int, int, int, int]:  # where it starts, its length, that when resized; padding before
     "Draw where a crop lies along one side of a frame."
     length = min(full, round(wanted/scale))
     resized = min(wanted, math.ceil(full*scale)) if length == full else wanted
@@ -70,7 +70,7 @@ def draw_crop(
 MEAN_COLOR = (124, 116, 104)  # of padding: ImageNet's mean, about 0 when normalised
 
 def crop_and_resize(
-    part: np.ndarray,  # `crop.source` of a photo, RGB uint8 [h,w,3], or of a label, trainIds uint8 [h,w]
+    part: np.ndarray,  # `crop.source` of a photo, uint8 [h,w,3], or of a label, uint8 [h,w]
     crop: Crop
 ) -> np.ndarray:       # uint8 [*crop.size,3] or [*crop.size], perhaps `part` itself
     "Make a crop of the part of a frame that it shows; the padding is grey or void."
@@ -222,18 +222,18 @@ class SamplingPlan:
         return int(self.order[position]), int(self.aims[position])
 
     def targets(self, number: int, aim: int) -> np.ndarray | None:
-        "Rows and columns, [n,2], of pixels of that class in the frame of that number; None: any will do."
+        "Pixels of that class in the frame of that number, row and column [n,2]; None: any will do."
         points = self.points[number] if aim >= 0 else None
         return None if points is None else points[points[:, 0] == aim, 1:]
 
 # %% ../nbs/10_dataset.ipynb #7c66cd4d
 def draw_sample(
     frame: Frame,
-    run: Run,                   # crop_size, scale_range, cat_max_ratio
-    targets: np.ndarray | None, # [n,2] pixels, of which the crop must show one; None: any will do
+    run: Run,                    # crop_size, scale_range, cat_max_ratio
+    targets: np.ndarray | None,  # [n,2] pixels, of which the crop must show one; None: any
     rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    "Photo uint8 [h,w,3] and trainIds uint8 [h,w] of a crop, drawn again while one class fills it."
+    "Photo [h,w,3] and trainIds [h,w] of a crop, drawn again while one class fills it."
     frame = frame.open()
     for _ in range(10):
         target = None if targets is None else targets[rng.integers(len(targets))]

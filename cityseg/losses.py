@@ -116,5 +116,6 @@ def build_loss(
     "The loss of a run."
     weights = None
     if run.class_weights:
-        weights = class_weights(FREQUENCY if run.label_set == CITYSCAPES else class_frequency(frames))
+        is_known = run.label_set == CITYSCAPES
+        weights = class_weights(FREQUENCY if is_known else class_frequency(frames))
     return Loss(run.loss, run.label_smoothing, weights)
