@@ -72,10 +72,12 @@ def _check_encoder(name):
 Share = Annotated[float, (0, 1)]
 Count = Annotated[int, (0, 1e8)]
 
-# %% ../nbs/02_config.ipynb #75967e23
+# %% ../nbs/02_config.ipynb #02af3f57
 @dataclass(frozen=True)
-class _NetworkFields:
-    "The network."
+class Run:
+    "One training experiment as plain values. Raises ValueError that names all wrong ones at once."
+    # -- the network
+
     # SMP architecture
     architecture: Literal[ARCHITECTURES] = 'DeepLabV3Plus'
     # SMP encoder, or timm's with the prefix tu-, such as mit_b2 or tu-convnext_tiny
@@ -91,10 +93,8 @@ class _NetworkFields:
     # what the weights are taken from, where they fit: a run, a model folder, a hub's name, a file; or none
     start: str = 'none'
 
-# %% ../nbs/02_config.ipynb #713dd6ad
-@dataclass(frozen=True)
-class _CropFields:
-    "Classes, loss, crops and their augmentation."
+    # -- what is learned, and from which crops
+
     # classes: cityscapes, cityscapes-categories, -30, -34, or a .yaml or .json table of your own
     labels: str = 'cityscapes'
     # a sum of ce, ohem, dice, jaccard, lovasz, focal, tversky, with weights: ce+0.5*dice
@@ -121,10 +121,8 @@ class _CropFields:
     # a crop of which one class fills more is drawn again; 1: never
     cat_max_ratio: Annotated[float, (.05, 1)] = 1.0
 
-# %% ../nbs/02_config.ipynb #9a08dcad
-@dataclass(frozen=True)
-class _StepFields:
-    "Batches and the optimizer."
+    # -- for how long, and how fast
+
     # crops in one optimizer step, over all GPUs
     batch_size: Annotated[int, (1, 4096)] = 8
     # micro-batches that a batch is split into, to save GPU memory
@@ -157,10 +155,8 @@ class _StepFields:
     # training frames from which each class's logit is shifted at the end; 0: none
     logit_adjustment: Count = 0
 
-# %% ../nbs/02_config.ipynb #d875fa5c
-@dataclass(frozen=True)
-class _MachineFields:
-    "Precision, speed, and what is kept."
+    # -- what the machine does meanwhile
+
     # mixed precision; auto: what the device is fast at
     amp: Literal['auto', 'fp16', 'bf16', 'no'] = 'auto'
     # compile the model: slower start, faster steps on recent GPUs
@@ -181,10 +177,6 @@ class _MachineFields:
     # stop in time to save and resume later, from the start of the session; 0: no limit
     hours: Annotated[float, (0, 1e4)] = 0.0
 
-# %% ../nbs/02_config.ipynb #e3e1957a
-@dataclass(frozen=True)
-class Run(_MachineFields, _StepFields, _CropFields, _NetworkFields):   # the fields of the last come first
-    "One training experiment as plain values. Raises ValueError that names all wrong ones at once."
     def __post_init__(self):
         for name in ('crop_size', 'scale_range'):
             if isinstance(pair := getattr(self, name), list):   # as JSON has it
