@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MODES', 'Root', 'find_root', 'remembered_label_set', 'frames', 'extra_frames', 'check']
 
-# %% ../nbs/09_data.ipynb #0de46383
+# %% ../nbs/09_data.ipynb #42c7ca2c
 import os
 import re
 from collections import Counter
@@ -15,7 +15,7 @@ from shlex import quote
 import numpy as np
 from .core import DataError, Fault, Remark, did_you_mean, prefetch, progress_bar
 from .folders import (
-    SPLIT_OF, SPLITS, Plain, entries, find_plain, is_folder, match_globs, meaning_of, walk)
+    SPLIT_OF, SPLITS, Plain, entries, find_plain, is_folder, label_faults, match_globs, meaning_of, walk)
 from .frame import Frame, PairFrame, find_predictions, is_pair
 from .images import instances_to_label_ids, train_ids_suspected
 from .labels import CITYSCAPES, LabelSet, noted_label_set, settle_label_set
@@ -63,7 +63,7 @@ def _kinds(split):
         kinds = {'sequence' if kind == 'images' else kind for kind in kinds}
     return kinds or ({'pairs'} if any(is_pair(entry.path) for entry in files[:5]) else set())
 
-# %% ../nbs/09_data.ipynb #05ca1fba
+# %% ../nbs/09_data.ipynb #5f5cf657
 @dataclass(frozen=True)
 class Root:
     "Where the parts of a Cityscapes data set lie."
@@ -73,11 +73,6 @@ class Root:
     unused: dict    # folder of a split -> the one used in its place, or None
     plain: Plain = None   # of a data set in plain folders: all that was found
     globs: tuple = ()     # the patterns of photos and of masks, if somebody named them
-
-    def folder(self, kind: str) -> Path | None:
-        "The folder above the splits of a kind, such as .../gtFine of 'fine'."
-        splits = self.places.get(kind, {})
-        return next((place.parent for place in splits.values()), None)
 
 def _nothing_found(path, found):
     "The error when there are no images at `path`; `found`: what there is."
@@ -223,20 +218,7 @@ def _label_files(root, split, mode):
     best_last = sorted(files.items(), key=lambda file: _LABELS.index(file[0][2]), reverse=True)
     return {name: path for (name, *_), path in best_last}, faults
 
-# %% ../nbs/09_data.ipynb #dfa3f3e0
-def _label_faults(root, split, mode, listed, leftover):
-    "A fault for each image without label, and each label without image; one if there are no labels at all."
-    gt = 'gtCoarse' if mode == 'coarse' else 'gtFine'
-    without = [frame.image_path for frame in listed if not frame.labelled]
-    if without and len(without) == len(listed) and not leftover:
-        folders = [root.folder(kind) for kind in ('images', 'fine', 'coarse')]
-        parts = ' and '.join(folder.name for folder in folders if folder)
-        return [Fault(root.path, f'has no {gt} for {split} below, found {parts} only',
-                      f'give the folder above both, or add the {gt} data set')]
-    faults = [Fault(path, f'has no label in {gt}', 'add it, or move the image away') for path in without]
-    return faults + [Fault(path, 'has no image', 'add it, or move the label away') for path in leftover]
-
-# %% ../nbs/09_data.ipynb #520a2a51
+# %% ../nbs/09_data.ipynb #0609cc4f
 def _list_official(root, split, mode, labels, images, label_set):
     "Frames of a split of the official layout, and their faults."
     labels = labels and split not in ('test', 'demoVideo')
@@ -258,7 +240,8 @@ def _list_official(root, split, mode, labels, images, label_set):
         listed.append(Frame(city, int(sequence), int(number), split, path, label,
                             label_set=label_set, has_train_ids=has_train_ids))
     if labels and mode != 'sequence':   # of the video frames few have a label
-        faults += _label_faults(root, split, mode, listed, label_files.values())
+        gt = 'gtCoarse' if mode == 'coarse' else 'gtFine'
+        faults += label_faults(root.path, split, listed, [*label_files.values()], gt)
     return listed, faults
 
 def _list(root, split, mode='fine', labels=True, images=True, label_set=CITYSCAPES):

@@ -63,7 +63,7 @@ class DecodedFrame:
     def label(self, *crop) -> np.ndarray:  # trainIds uint8 [h,w]
         return self.train_ids[_rectangle(*crop)]
 
-# %% ../nbs/06_frame.ipynb #727223ac
+# %% ../nbs/06_frame.ipynb #3b5e6e47
 @dataclass(frozen=True)
 class Frame:
     "One image of a data set: a photo, and perhaps a label, each in a file of its own."
@@ -113,9 +113,9 @@ class Frame:
         if 'instanceIds' in path.name:
             return instances_to_label_ids(read_instance_ids(path, size))
         if 'labelIds' in path.name:
-            return read_ids(path, size, 'greys', self.label_set)
+            return read_ids(path, size, 'meaning', self.label_set)
         if self.has_train_ids:
-            return to_label_ids(read_ids(path, size, 'greys', TRAIN_IDS))
+            return to_label_ids(read_ids(path, size, 'meaning', TRAIN_IDS))
         return read_mask(path, size, self.label_set)
 
     def instance_ids(self, size: tuple = None) -> np.ndarray | None:  # instanceIds uint16 [H,W]

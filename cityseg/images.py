@@ -135,9 +135,9 @@ def _ids_of_colors(path, rgb, label_set):
         raise DataError(path, what, remedy)
     return label_set.train_to_id[train_ids]
 
-# %% ../nbs/05_images.ipynb #16e23ea2
+# %% ../nbs/05_images.ipynb #ea464b25
 def _ids_of_palette(path, indices, table, palette, label_set):
-    "The ids of a palette PNG: its indices, or its greys if they will do. Raises DataError for neither."
+    "The ids of a palette PNG: its indices, or what its greys or colours mean. Raises DataError for neither."
     if palette == 'indices':
         return indices
     used = np.flatnonzero(np.bincount(indices.ravel()))
@@ -151,7 +151,7 @@ def _ids_of_palette(path, indices, table, palette, label_set):
         raise DataError(path, what, 'write it again as 8-bit grey: the benchmark scores the indices')
     meant = [label_set.color_to_train.get(tuple(color)) for color in colors.tolist()]
     if None not in meant and meant != label_set.id_to_train[used].tolist():
-        if palette == 'colors':
+        if palette == 'meaning':
             return _ids_of_colors(path, np.resize(table, (256, 3))[indices], label_set)
         what = f'is a palette PNG in whose colours, those of {label_set.name}, its indices are other classes'
         raise DataError(path, what, 'is it a picture of colours, or of trainIds? Write labelIds')
@@ -190,7 +190,7 @@ def _read_numbers(path, size, depths, palette, label_set):
         return _ids_of_palette(path, numbers, colors, palette, label_set)
     return numbers if bits >= 8 else numbers//(255//(2**bits - 1))   # decoders stretch them to 0..255
 
-# %% ../nbs/05_images.ipynb #f5a4d9db
+# %% ../nbs/05_images.ipynb #b2fbc714
 def _check_label_ids(path, ids, label_set):
     "Raises DataError where a label set has no row for an id."
     if label_set.is_id[:int(ids.max()) + 1].all():
@@ -208,7 +208,7 @@ def _check_label_ids(path, ids, label_set):
 def read_ids(
     path: Path,              # PNG file, or a `Member` of a zip
     size: tuple = None,      # (height, width) that it must have
-    palette: str = 'strict', # 'greys', 'colors': by what these mean; 'indices': as the official script
+    palette: str = 'strict', # 'meaning': what greys or colours mean; 'indices': as the official script
     label_set: LabelSet = CITYSCAPES,
     any_id: bool = False     # take ids, too, that the label set has no row for
 ) -> np.ndarray:             # uint8 [H,W]
@@ -219,7 +219,7 @@ def read_ids(
         _check_label_ids(path, ids, label_set)
     return ids
 
-# %% ../nbs/05_images.ipynb #0b64a4bd
+# %% ../nbs/05_images.ipynb #884be8b7
 INSTANCES = 33_999  # the highest instanceId
 
 def read_instance_ids(
@@ -227,7 +227,7 @@ def read_instance_ids(
     size: tuple = None  # (height, width) that it must have
 ) -> np.ndarray:        # uint16 [H,W]
     "Read instanceIds. Raises DataError for whatever would decode to something else."
-    numbers = _read_numbers(path, size, {1, 2, 4, 8, 16}, 'greys', CITYSCAPES)
+    numbers = _read_numbers(path, size, {1, 2, 4, 8, 16}, 'meaning', CITYSCAPES)
     if numbers.max() > INSTANCES or cv2.inRange(numbers, 34, 1000).any():
         strange = numbers[(numbers > INSTANCES) | (numbers > 33) & (numbers <= 1000)].max()
         advice = 'an instanceId is a labelId, or 1000 times one plus a number: get it anew'
@@ -240,7 +240,7 @@ def instances_to_label_ids(
     "The label of each instance."
     return np.where(numbers > 1000, numbers//1000, numbers).astype(np.uint8)
 
-# %% ../nbs/05_images.ipynb #a04a5edb
+# %% ../nbs/05_images.ipynb #bb3e2ddc
 def read_mask(
     path: Path,           # PNG of ids (grey or palette) or of colours, or JPEG of colours
     size: tuple = None,   # (height, width) that it must have
@@ -250,7 +250,7 @@ def read_mask(
     data = read_file(path)
     is_png = data.startswith(PNG_SIGNATURE)
     if is_png and tuple(data[24:26]) not in ((8, 2), (8, 6)):
-        return read_ids(path, size, palette='colors', label_set=label_set)
+        return read_ids(path, size, 'meaning', label_set)
     rgb = read_rgb(path)
     _check_shape(path, rgb.shape[:2], size)
     if is_png:
