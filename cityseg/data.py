@@ -326,7 +326,7 @@ def extra_frames(
         raise DataError(source, what, 'name the same label set')
     return extra
 
-# %% ../nbs/09_data.ipynb #2a2feeb1
+# %% ../nbs/09_data.ipynb #37ea2ab2
 def _is_mixed(label_ids):
     "Has a label been resized as if it were a photo, it seems: does an id between lie at many of its edges?"
     edges = between = 0
@@ -350,6 +350,7 @@ def _label_flaw(path, label_ids, label_set):
         return sort(path, what, 'resize it by nearest neighbour')
     return None
 
+# %% ../nbs/09_data.ipynb #160d8c44
 def _frame_faults(frame):
     "Faults of what a frame holds."
     faults = []

@@ -74,7 +74,7 @@ def _read_bytes(path):
         raise DataError(path, 'is damaged or cut off', _AGAIN) from error
     return data
 
-# %% ../nbs/05_images.ipynb #9c953e0c
+# %% ../nbs/05_images.ipynb #9c3a082c
 def read_rgb(
     path: Path    # PNG or JPEG file, or a `Member` of a zip
 ) -> np.ndarray:  # RGB uint8 [H,W,3]
@@ -85,7 +85,8 @@ def read_rgb(
             image = Image.open(io.BytesIO(data), formats=['JPEG'])
             ImageOps.exif_transpose(image, in_place=True)
             return np.array(image if image.mode == 'RGB' else image.convert('RGB'))
-        if imagecodecs and tuple(data[24:26]) == (8, 2) and b'tRNS' not in data[:data.find(b'IDAT')]:
+        is_plain = tuple(data[24:26]) == (8, 2) and b'tRNS' not in data[:data.find(b'IDAT')]
+        if imagecodecs and is_plain:
             return imagecodecs.png_decode(data)
         how = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION   # a PNG lies as its label does
         image = cv2.imdecode(np.frombuffer(data, np.uint8), how)
@@ -93,7 +94,7 @@ def read_rgb(
     except Exception as error:   # each library has many ways to fail
         raise DataError(path, 'is damaged or cut off', _AGAIN) from error
 
-# %% ../nbs/05_images.ipynb #a87214cc
+# %% ../nbs/05_images.ipynb #52b18c1f
 def image_size(
     path: Path          # PNG or JPEG file
 ) -> tuple[int, int]:   # height and width, pixels
@@ -102,11 +103,12 @@ def image_size(
     try:
         with Image.open(path, formats=('PNG', 'JPEG')) as image:
             width, height = image.size
-            turned = image.format != 'PNG' and image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+            orientation = image.getexif().get(ExifTags.Base.Orientation)
+            is_turned = image.format != 'PNG' and orientation in (5, 6, 7, 8)
     except Exception as error:   # Pillow has many ways to fail
         why = getattr(error, 'strerror', None) or 'it is no picture, or of absurd size'
         raise DataError(path, f'cannot be read ({why})', _AGAIN) from error
-    return (width, height) if turned else (height, width)
+    return (width, height) if is_turned else (height, width)
 
 # %% ../nbs/05_images.ipynb #5b0f7d90
 PNG_MODES = {0: 'grey', 2: 'RGB', 3: 'palette', 4: 'grey with alpha', 6: 'RGBA'}
@@ -135,9 +137,9 @@ def _ids_of_colors(path, rgb, label_set):
         raise DataError(path, what, remedy)
     return label_set.train_to_id[train_ids]
 
-# %% ../nbs/05_images.ipynb #ea464b25
+# %% ../nbs/05_images.ipynb #d9197da3
 def _ids_of_palette(path, indices, table, palette, label_set):
-    "The ids of a palette PNG: its indices, or what its greys or colours mean. Raises DataError for neither."
+    "The ids of a palette PNG: its indices, or what its greys or colours mean. Raises DataError."
     if palette == 'indices':
         return indices
     used = np.flatnonzero(np.bincount(indices.ravel()))
@@ -157,7 +159,7 @@ def _ids_of_palette(path, indices, table, palette, label_set):
         raise DataError(path, what, 'is it a picture of colours, or of trainIds? Write labelIds')
     return indices
 
-# %% ../nbs/05_images.ipynb #accd7492
+# %% ../nbs/05_images.ipynb #267b60c2
 _ADVICE = 'write labelIds as an 8-bit PNG of one channel'
 
 def _check_shape(path, shape, size):
@@ -167,7 +169,7 @@ def _check_shape(path, shape, size):
         raise DataError(path, what, 'give it the size of its image (nearest neighbour)')
 
 def _read_numbers(path, size, depths, palette, label_set):
-    "The numbers in a PNG of one of these bit depths. Raises DataError for what would be others."
+    "The numbers in a PNG of one of these bit depths. Raises DataError."
     data = _read_bytes(path)
     if not data.startswith(PNG_SIGNATURE):
         raise DataError(path, 'is a JPEG, which changes ids', _ADVICE)

@@ -6,7 +6,7 @@
 __all__ = ['PHOTO', 'LABEL', 'LABEL_IDS', 'INSTANCE_IDS', 'MANIFEST', 'FORMAT', 'encode', 'BlockFile', 'PackedFrame', 'is_store',
            'Store', 'missing', 'disk_needed', 'pack', 'verify', 'cache_folder', 'cached_store', 'cache_frames']
 
-# %% ../nbs/08_store.ipynb #b4ed5eb0
+# %% ../nbs/08_store.ipynb #6984036b
 import base64
 import json
 import os
@@ -22,8 +22,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 from .config import Run
-from .core import (DataError, Fault, atomic_write, detect_environment, disk_fault, folder_lock, logger,
-                          prefetch, progress_bar, read_json)
+from cityseg.core import (
+    DataError, Fault, atomic_write, detect_environment, folder_lock, logger, prefetch, progress_bar,
+    read_json)
 from .frame import Frame, PairFrame, class_points
 from .labels import CITYSCAPES, find_label_set, spell_label_set, to_label_ids
 
@@ -64,10 +65,11 @@ def encode(
                        filters=[blosc2.Filter.BITSHUFFLE], filters_meta=[0])
     return blosc2.asarray(planes, chunks=chunks, blocks=blocks, cparams=compression).to_cframe()
 
-# %% ../nbs/08_store.ipynb #c30b8162
+# %% ../nbs/08_store.ipynb #ab472f6c
 _sound = set()   # files that this process has compared with their checksums, and these
 _REPACK = 'delete it and pack again: only this frame is redone'
 
+# %% ../nbs/08_store.ipynb #ce0d36ae
 class BlockFile:
     "A packed frame's file, open for reading parts of it. Raises `DataError` where it is damaged."
     def __init__(self,
@@ -249,7 +251,7 @@ class Store:
         "The frame of that name. Raises KeyError."
         return self._by_name[name]
 
-# %% ../nbs/08_store.ipynb #ac3017f7
+# %% ../nbs/08_store.ipynb #0629e82b
 def _source(frame):
     "What a packed frame is made from: length in bytes of the photo's and the label's file."
     return [path.stat().st_size if path else 0 for path in (frame.image_path, frame.label_path)]
@@ -267,6 +269,7 @@ def _encode_frame(frame):
         entry |= dict(city=frame.city, number=frame.frame)
     return content, entry
 
+# %% ../nbs/08_store.ipynb #c1fc74de
 def _packed_entries(path, frames):
     "The entries that need no packing: their files are whole. Raises DataError for another data set's."
     lengths = _file_lengths(path)
@@ -344,13 +347,13 @@ def _pack_missing(frames, out, workers):
         raise
     write_manifest(complete=True)
 
-# %% ../nbs/08_store.ipynb #fd2cbc78
+# %% ../nbs/08_store.ipynb #e1eedc10
 def pack(
     frames: list[Frame],   # with or without labels, of any splits
     out: Path,             # folder of the store
     workers: int = None    # threads; default: one per core
 ) -> Path:                 # the folder
-    "Pack frames into a store; what is in it already is not done again. Raises DataError."
+    "Pack frames into a store; what is in it already is not done again. Raises DataError, or OSError."
     if workers is not None and workers < 1:
         raise ValueError(f'workers: {workers} threads would do nothing; 1 or more')
     out = Path(out)
@@ -360,14 +363,8 @@ def pack(
         raise ValueError('no frames to pack')
     if missing(out, frames) == 0:
         return out   # nothing is written: it may be read-only
-    try:
-        with folder_lock(out):
-            _pack_missing(frames, out, workers or os.cpu_count())
-    except OSError as error:
-        other = f'cannot be written to ({error.strerror or error})', 'choose another folder'
-        what, remedy = disk_fault(error) or other
-        remedy = f'{remedy} and pack again: it goes on where it was'
-        raise DataError(error.filename or out, what, remedy) from error
+    with folder_lock(out):
+        _pack_missing(frames, out, workers or os.cpu_count())
     return out
 
 # %% ../nbs/08_store.ipynb #99581c5f
