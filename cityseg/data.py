@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['MODES', 'Root', 'find_root', 'remembered_label_set', 'frames', 'extra_frames', 'check']
 
-# %% ../nbs/09_data.ipynb #42c7ca2c
+# %% ../nbs/09_data.ipynb #a55a1d3b
 import os
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
+from os.path import commonpath
 from pathlib import Path
 from shlex import quote
 import numpy as np
@@ -122,27 +123,29 @@ def _first_images(found):
     by_split = found.get('images') or found.get('sequence') or dict(train=labels)
     return max((path for paths in by_split.values() for path in paths), key=evidence)
 
-# %% ../nbs/09_data.ipynb #bdb2da4f
-def _choose(kind, by_split, first):
-    "The folder of each split, {split: Path}, and those not used, {Path: the one that is, or None}."
-    chosen, unused = {}, {}
-    has_name = any(_officially_named(kind, path) for paths in by_split.values() for path in paths)
-    def preference(path):
-        return len(os.path.commonpath([path, first])), _officially_named(kind, path)
-    for split in SPLITS:
-        paths = by_split.get(split, [])
-        wanted = [path for path in paths if _officially_named(kind, path) or not has_name]
-        if wanted:
-            chosen[split] = max(wanted, key=preference)
-        unused |= {path: chosen.get(split) for path in paths if path != chosen.get(split)}
-    return chosen, unused
+# %% ../nbs/09_data.ipynb #a529f68b
+def _choose(found):
+    "The folder of each kind and split, {kind: {split: Path}}, and the others, {Path: the one used, or None}."
+    first = _first_images(found)
+    places, unused = {}, {}
+    for kind, by_split in found.items():
+        rank = {path: _officially_named(kind, path) for paths in by_split.values() for path in paths}
+        has_name = any(rank.values())
+        chosen = places.setdefault(kind, {})
+        for split in [split for split in SPLITS if split in by_split]:
+            wanted = [path for path in by_split[split] if rank[path] or not has_name]
+            if wanted:
+                chosen[split] = max(wanted, key=lambda path: (len(commonpath([path, first])), rank[path]))
+            others = [path for path in by_split[split] if path != chosen.get(split)]
+            unused |= dict.fromkeys(others, chosen.get(split))
+    return places, unused
 
 def _plain_root(path, plain, *globs):
     "A data set in plain folders as a `Root`."
     places = {kind: dict.fromkeys(plain.frames, plain.folders[kind]) for kind in ('images', 'masks')}
     return Root(Path(path), places, pairs=False, unused={}, plain=plain, globs=globs)
 
-# %% ../nbs/09_data.ipynb #8ef821f7
+# %% ../nbs/09_data.ipynb #96419ec5
 def find_root(
     path: Path,               # folder to search: the data set itself, or any folder above it
     images: bool = True,      # False: labels alone will do
@@ -167,11 +170,7 @@ def find_root(
         found = {'images': pairs}
     elif not found or (images and not is_official):
         raise _nothing_found(Path(path), found)
-    first = _first_images(found)
-    places, unused = {}, {}
-    for kind, by_split in found.items():
-        places[kind], more = _choose(kind, by_split, first)
-        unused |= more
+    places, unused = _choose(found)
     return Root(Path(path), places, pairs=bool(pairs and not is_official), unused=unused)
 
 # %% ../nbs/09_data.ipynb #2971dcb7
@@ -255,7 +254,7 @@ def _list(root, split, mode='fine', labels=True, images=True, label_set=CITYSCAP
         listed, faults = _list_official(root, split, mode, labels, images, label_set)
     return sorted(listed, key=lambda frame: frame.name), faults
 
-# %% ../nbs/09_data.ipynb #cb7e3fd8
+# %% ../nbs/09_data.ipynb #f8f02b09
 def _list_store(path, split, labels, label_set):
     "The frames of a split of a store, which must be of the label set, where one is wanted."
     store = Store(path)
@@ -266,10 +265,6 @@ def _list_store(path, split, labels, label_set):
     if not listed:
         splits = ', '.join(sorted({frame.split for frame in store.frames}))
         raise DataError(path, f'has no split {split!r}', f'use one of {splits}')
-    without = [frame.name for frame in listed if not frame.labelled]
-    if labels and split != 'test' and without:
-        what = f'has {len(without)} frames of {split} without label, the first: {without[0]}'
-        raise DataError(path, what, 'pack them with their labels')
     return listed
 
 def remembered_label_set(

@@ -212,7 +212,7 @@ def _file_lengths(path):
     "Length in bytes of every frame's file, by key."
     return {f'{file.parent.name}/{file.stem}': file.stat().st_size for file in path.glob('*/*.b2nd')}
 
-# %% ../nbs/08_store.ipynb #8a68424d
+# %% ../nbs/08_store.ipynb #e2dc74d6
 def is_store(
     path: Path
 ) -> bool:  # True as soon as packing has begun
@@ -233,11 +233,9 @@ class Store:
         if wrong:
             what = f'has {len(wrong)} of {len(entries)} frames missing or cut off, the first: {wrong[0]}'
             raise DataError(self.path, what, 'pack again into it: only they are redone')
-        self.entries = entries
         self.label_set = manifest['labels']
-        self.frames = []
-        for key, entry in sorted(entries.items()):
-            self.frames.append(_packed_frame(self.path, key, entry, self.label_set))
+        self.frames = [_packed_frame(self.path, key, entry, self.label_set)
+                       for key, entry in sorted(entries.items())]
         self._by_name = {name: frame for frame in self.frames for name in (frame.name, _key(frame))}
 
     def __len__(self):
