@@ -64,7 +64,7 @@ def _kinds(split):
         kinds = {'sequence' if kind == 'images' else kind for kind in kinds}
     return kinds or ({'pairs'} if any(is_pair(entry.path) for entry in files[:5]) else set())
 
-# %% ../nbs/09_data.ipynb #5f5cf657
+# %% ../nbs/09_data.ipynb #5bf3060b
 @dataclass(frozen=True)
 class Root:
     "Where the parts of a Cityscapes data set lie."
@@ -87,8 +87,8 @@ def _nothing_found(path, found):
     if found:
         return DataError(path, f'holds gt{min(found).title()} but no leftImg8bit', 'add the image data set')
     remedy = ('give a folder above leftImg8bit/train/<city>/*_leftImg8bit.png and gtFine, or above images/ '
-              'and masks/ with the same names, or above train/ and val/ of pairs N.jpg (photo left, colour '
-              'mask right), or a store; or say with --images and --masks where they lie')
+              'and masks/ with the same names (PNG or JPEG), or above train/ and val/ of pairs N.jpg (photo '
+              'left, colour mask right), or a store; or say with --images and --masks where they lie')
     return DataError(path, 'holds no Cityscapes', remedy)
 
 # %% ../nbs/09_data.ipynb #73e41390

@@ -402,7 +402,7 @@ def find_plain(
         raise DataError(top, what, 'give them the same names, or say with --images and --masks which fit')
     return None
 
-# %% ../nbs/07_folders.ipynb #6f39ec53
+# %% ../nbs/07_folders.ipynb #c2e1dcbc
 def _as_regex(pattern):
     "What a glob pattern means, as a regular expression with a group for each star."
     meaning = {'**/': '(.*/)?', '**': '(.*)', '*': '([^/]*)', '?': '[^/]'}
@@ -412,19 +412,17 @@ def _as_regex(pattern):
 def _globbed(top, pattern, kind):
     "The pictures of a pattern. Raises DataError for none."
     regex, pictures = _as_regex(pattern), []
+    root = os.path.join(top, os.path.dirname(pattern.split('*')[0]))
     for found in sorted(glob(pattern, root_dir=top, recursive=True)):
         suffix = os.path.splitext(found)[1]
         match = regex.fullmatch(found)
-        if not match or suffix.lower() not in _SUFFIXES:
-            continue
-        stars = [(star or '').removesuffix(suffix) for star in match.groups()]
-        known = [meaning_of(part)[0] for part in os.path.dirname(found).split('/')]
-        split = next((split for split in reversed(known) if split), None)
-        parts = '/'.join(stars[:-1]).split('/')
-        below = tuple(normalize('NFC', part) for part in parts if part and not meaning_of(part)[0])
-        root = os.path.join(top, os.path.dirname(pattern.split('*')[0]))
-        path, stem = os.path.join(top, found), normalize('NFC', stars[-1])
-        pictures.append(_Picture(path, stem, kind, split, (), below, root))
+        if match and suffix.lower() in _SUFFIXES:
+            *stars, stem = [normalize('NFC', (star or '').removesuffix(suffix)) for star in match.groups()]
+            parts = filter(None, '/'.join(stars).split('/'))
+            below = tuple(part for part in parts if not meaning_of(part)[0])
+            splits = [meaning_of(part)[0] for part in os.path.dirname(found).split('/')]
+            split = next(filter(None, reversed(splits)), None)
+            pictures.append(_Picture(os.path.join(top, found), stem, kind, split, (), below, root))
     if not pictures:
         raise DataError(top, f'has no PNG or JPEG that fits {pattern}', f'give --{kind} another pattern')
     return pictures
