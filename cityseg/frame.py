@@ -169,7 +169,7 @@ def is_pair(
     left, right = (share_of_colors(half, label_set) for half in halves)
     return right > max(.6, left + .05)
 
-# %% ../nbs/06_frame.ipynb #2c68b0e0
+# %% ../nbs/06_frame.ipynb #738bdc76
 class PairFrame(Frame):
     "One image of a data set of pairs: photo and colour mask are the halves of one picture."
     @property
@@ -187,6 +187,10 @@ class PairFrame(Frame):
 
     def label_ids(self, size: tuple = None) -> np.ndarray:  # labelIds uint8 [H,W], those of classes only
         return to_label_ids(self.label(), self.label_set)
+
+    def read(self) -> tuple[np.ndarray, np.ndarray]:  # RGB uint8 [H,W,3], trainIds uint8 [H,W]
+        photo, mask = read_pair(self.image_path)   # once, for both
+        return photo, decode_colors(mask, self.label_set) if self.labelled else self.label()
 
 # %% ../nbs/06_frame.ipynb #62f6450e
 FRAME_NAME = re.compile(r'(?!\.).+?_\d{6}_\d{6}(?!\d)')  # <city>_<sequence>_<frame>
