@@ -435,9 +435,10 @@ def match_globs(
 ) -> Plain:
     "The data set of two patterns. Raises DataError where they fit nothing, ValueError for other stars."
     top = os.fspath(top)
-    patterns = [os.path.normpath(pattern) for pattern in (images_glob, masks_glob)]
-    if all(os.path.isdir(os.path.join(top, pattern)) for pattern in patterns):
-        patterns = [os.path.join(pattern, '**', '*') for pattern in patterns]
+    patterns = []
+    for pattern in (images_glob, masks_glob):
+        is_folder = os.path.isdir(os.path.join(top, pattern))
+        patterns.append(os.path.normpath(os.path.join(pattern, '**/*') if is_folder else pattern))
     counts = [_as_regex(pattern).groups for pattern in patterns]
     if counts[0] != counts[1] or not counts[0]:
         raise ValueError(f'{images_glob} has {counts[0]} stars, {masks_glob} has {counts[1]}: '
