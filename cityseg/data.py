@@ -418,6 +418,8 @@ def check(
 ) -> list[Fault]:               # empty when all is well; a `Remark` is no fault
     "Open every file of a data set and list all faults at once; of a store compare checksums, too."
     if not isinstance(root, Root) and is_store(root):
+        if label_set:
+            settle_label_set(label_set, Store(root).label_set, root)
         faults = verify(root)
         listed = [] if faults else Store(root).frames
     else:
