@@ -197,7 +197,7 @@ def _content_faults(candidate):
     member = member._replace(read_bytes=cache(member.read_bytes))   # read once, looked at twice
     path = Path(member.name)
     try:
-        flaw = _ids_flaw(read_ids(member, size, highest=255))
+        flaw = _ids_flaw(read_ids(member, size, any_id=True))
     except DataError as error:
         what = error.fault.what
         kind = ', a colour picture' if 'RGB' in what else ''
