@@ -26,8 +26,7 @@ from itertools import islice
 import torch
 import torch.distributed as dist
 from .config import Run
-from .core import amp_dtype, duration, logger, pick_device, progress_bar
-from .dataset import frame_loader
+from .core import amp_dtype, duration, logger, pick_device, prefetch, progress_bar
 from .frame import Frame
 
 # %% ../nbs/19_distributed.ipynb #571fc4ba
@@ -165,7 +164,8 @@ def read_share(
 ) -> Iterator[tuple]:             # of (Frame, (photo uint8 [H,W,3], trainIds uint8 [H,W]))
     "This process's share; before each frame all look whether one is asked to stop. Raises Stopped."
     mine = frames[context.rank::context.world]
-    bar = progress_bar(frame_loader(mine, workers), what, len(mine), leave=False, unit='frame',
+    read = prefetch(lambda frame: frame.read(), mine, max(1, workers))
+    bar = progress_bar(read, what, len(mine), leave=False, unit='frame',
                        disable=None if context.is_main else True)
     pairs = zip(mine, bar)
     for _ in range(-(-len(frames)//context.world)):

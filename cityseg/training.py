@@ -52,7 +52,7 @@ def draw_panel(
         views = [image, overlay(image, label, palette=label_set), overlay(image, pred, palette=label_set),
                  error_map(pred, label, image, label_set)]
         rows.append(side_by_side(*[shrink(view, 480) for view in views]))
-    return np.concatenate([row for row in rows if row.shape == rows[0].shape])
+    return np.concatenate([row for row in rows if row.shape == rows[0].shape])   # of one size
 
 # %% ../nbs/23_training.ipynb #d3c0bb31
 _SHOWN = 3  # frames in a panel
