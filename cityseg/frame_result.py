@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['VIEWS', 'CONFIDENCE_COLORS', 'RUN_NAMES', 'Predictions', 'SORTS', 'ANY_CLASS', 'WITH_NOTE', 'FrameResult',
-           'available_views', 'render', 'draw_view', 'zoom_in', 'PredictionSource', 'collect_errors', 'read_result',
-           'sort_number', 'sort_results', 'find_results', 'notes_path', 'read_notes', 'write_note']
+           'available_views', 'render', 'draw_view', 'zoom_in', 'PredictionSource', 'read_result', 'sort_number',
+           'sort_results', 'find_results', 'notes_path', 'read_notes', 'write_note']
 
 # %% ../nbs/31_frame_result.ipynb #60b3b8d0
 import json
@@ -129,16 +129,6 @@ def render(
 # %% ../nbs/31_frame_result.ipynb #ed70bdfc
 RUN_NAMES = ('prediction', 'second run')  # unless the caller knows better
 
-def _panels(result, view, names):
-    "The parts of a composed view: a list of (caption, view that is one picture, FrameResult)."
-    if view == 'side by side':
-        panels = [(part, part, result) for part in ('image', 'ground truth', 'prediction', 'errors')]
-    else:
-        runs = (names[0], result), (names[1], result._replace(prediction=result.other))
-        panels = [(f'{name}: {part}', part, run) for part in ('overlay', 'errors') for name, run in runs]
-    available = available_views(result)
-    return [panel for panel in panels if panel[1] in available]
-
 def _captioned(picture, text):
     "The picture with white text in its corner."
     canvas = Image.fromarray(picture)
@@ -155,11 +145,16 @@ def draw_view(
     names: tuple[str, str] = RUN_NAMES  # of the two runs
 ) -> np.ndarray:  # RGB uint8 [H,W,3] where the view is one picture, else larger
     "A view as it is shown and saved: one picture, or two or four with captions, two in a row."
-    if view not in ('side by side', 'two runs'):
+    if view == 'side by side':
+        panels = [(part, part, result) for part in ('image', 'ground truth', 'prediction', 'errors')]
+    elif view == 'two runs':
+        runs = (names[0], result), (names[1], result._replace(prediction=result.other))
+        panels = [(f'{name}: {part}', part, run) for part in ('overlay', 'errors') for name, run in runs]
+    else:
         return render(result, view, alpha, classes)
-    pictures = []
-    for caption, part, run in _panels(result, view, names):
-        pictures.append(_captioned(render(run, part, alpha, classes), caption))
+    available = available_views(result)
+    pictures = [_captioned(render(run, part, alpha, classes), caption)
+                for caption, part, run in panels if part in available]
     top = side_by_side(*pictures[:2], gap=6)
     if len(pictures) == 2:
         return top
@@ -192,17 +187,14 @@ def zoom_in(
 Predictions = dict | Path | str | Callable | None  # {frame name: PNG}, a folder or zip, a model
 
 class PredictionSource:
-    "Gives (trainIds, confidence) of a frame, from files, else from a model; None where nothing is."
+    "Gives (trainIds, confidence) of a frame, from files or a model; None where nothing is."
     def __init__(self,
-        predictions: Predictions = None,
-        model: Callable | None = None  # RGB image -> trainIds [H,W], for frames without a file
+        predictions: Predictions = None
     ):
-        if callable(predictions):
-            predictions, model = None, predictions
+        self.model = predictions if callable(predictions) else None
         if isinstance(predictions, (str, Path)):
             predictions = find_predictions(predictions)
-        self.paths = predictions or {}
-        self.model = model
+        self.paths = {} if self.model else predictions or {}
         self.answers = {}   # frame name -> what the model said, as PNG and JPEG, the latest last
         self.keep = 500     # of them: as many as val has, some 180 kB each at full size
         self.lock = Lock()
@@ -210,17 +202,17 @@ class PredictionSource:
     def check(self, frames: list[Frame]):
         "Raises ValueError for files of other frames only, or a model of other classes."
         check_same_classes(self.model, frames)
-        if not self.paths or self.model or any(frame.name in self.paths for frame in frames):
+        if not self.paths or any(frame.name in self.paths for frame in frames):
             return
         raise ValueError(f'none of the {len(frames)} frames has a prediction: they begin with '
                          f'{frames[0].name}, the predictions with {next(iter(self.paths))}; another split?')
 
     def __call__(self, frame: Frame, image: np.ndarray) -> tuple:
-        if frame.name in self.paths:
+        if self.paths:
+            if frame.name not in self.paths:
+                raise LookupError(f'no file {frame.name}*.png')
             return read_prediction(self.paths[frame.name], frame.label_set), None
         if self.model is None:
-            if self.paths:
-                raise LookupError(f'no file {frame.name}*.png')
             return None, None
         with self.lock:
             answer = self.answers.pop(frame.name, None) or _ask(self.model, image)
@@ -242,25 +234,31 @@ def _ask(model, image):
     train_ids = train_ids.byte().cpu().numpy()
     return cv2.imencode('.png', train_ids)[1], cv2.imencode('.jpg', confidence)[1]
 
-# %% ../nbs/31_frame_result.ipynb #5dcbb29f
+# %% ../nbs/31_frame_result.ipynb #3faf5368
 @contextmanager
-def collect_errors(
-    problems: list[str],  # gets the words
-    what: str             # that is attempted
-):
-    "Put what goes wrong into words, and go on."
+def _collect_errors(problems, what):
+    "Put into words what goes wrong, and go on."
     try:
         yield
     except Exception as error:
         problems.append(f'{what}: {error}')
 
-def _check_prediction(train_ids, image, n, what, problems):
-    "Raises ValueError where trainIds don't fit the photo; much void, none of n classes, becomes a problem."
+def _fitting_label(frame, image):
+    "The ground truth; None where all is void, as in the test split. Raises ValueError for another size."
+    label = frame.label()
+    same_size(label=label, photo=image)
+    return None if (label == VOID).all() else label
+
+def _fitting_prediction(source, frame, image, what, problems):
+    "trainIds and confidence; much void is a problem. Raises ValueError for another size than the photo's."
+    train_ids, confidence = source(frame, image)
     same_size(**{what: train_ids, 'photo': image})
-    void = 0 if train_ids is None else np.mean(train_ids >= n)
+    void = 0 if train_ids is None else np.mean(train_ids >= len(frame.label_set))
     if void > .2:
         problems.append(f'{void:.0%} of the {what} is of no class that is evaluated')
+    return train_ids, confidence
 
+# %% ../nbs/31_frame_result.ipynb #298d6c43
 def _count(train_ids, label, n):
     "IoU of each of n classes in one frame, float64 [n], and its confusion, int64 [n,n] or None."
     if train_ids is None or label is None:
@@ -268,13 +266,19 @@ def _count(train_ids, label, n):
     counted = Confusion(n, strict=False).update(train_ids, label)
     return counted.iou, counted.matrix
 
-# %% ../nbs/31_frame_result.ipynb #68c3a13e
+def _shares(train_ids, n):
+    "Of each of n classes the part of all pixels, float64 [n]."
+    if train_ids is None:
+        return np.zeros(n)
+    return np.bincount(train_ids.ravel(), minlength=256)[:n]/train_ids.size
+
+# %% ../nbs/31_frame_result.ipynb #11dc194b
 def read_result(
     frame: Frame,
-    source: Callable,                # (frame, image) -> (trainIds, confidence): a `PredictionSource`
-    second: Callable | None = None,  # the same of a second run
-    second_name: str = RUN_NAMES[1]  # how it is called
-) -> FrameResult:  # at full size
+    source: Callable,                         # (frame, image) -> (trainIds, confidence)
+    second: Callable = PredictionSource(),    # the same of a second run
+    second_name: str = RUN_NAMES[1]           # how it is called
+) -> FrameResult:                             # at full size
     "Read a frame, ask for its predictions and score them; what goes wrong becomes words."
     try:
         image = frame.image()
@@ -282,30 +286,19 @@ def read_result(
         return FrameResult(frame, np.full((512, 1024, 3), 128, np.uint8), problem=f'photo: {error}')
     problems, n = [], len(frame.label_set)
     label = prediction = confidence = other = None
-    with collect_errors(problems, 'ground truth'):
-        read = frame.label()
-        same_size(label=read, photo=image)
-        label = None if (read == VOID).all() else read   # as the test split has it
-    with collect_errors(problems, 'prediction'):
-        found = source(frame, image)
-        _check_prediction(found[0], image, n, 'prediction', problems)
-        prediction, confidence = found
-    with collect_errors(problems, second_name):
-        found = second(frame, image) if second else (None, None)
-        _check_prediction(found[0], image, n, second_name, problems)
-        other = found[0]
+    with _collect_errors(problems, 'ground truth'):
+        label = _fitting_label(frame, image)
+    with _collect_errors(problems, 'prediction'):
+        prediction, confidence = _fitting_prediction(source, frame, image, 'prediction', problems)
+    with _collect_errors(problems, second_name):
+        other, _ = _fitting_prediction(second, frame, image, second_name, problems)
     iou, confusion = _count(prediction, label, n)
     other_iou, _ = _count(other, label, n)
-    result = FrameResult(
-        frame, image, label, prediction, confidence, other, iou, other_iou,
-        confusion=confusion, problem='; '.join(problems))
-    if confidence is not None:
-        result = result._replace(mean_confidence=confidence.mean()/255)
-    counted = result.train_ids if label is None else label
-    if counted is not None:
-        counts = np.bincount(counted.ravel(), minlength=256)
-        result = result._replace(share=counts[:n]/counted.size)
-    return result
+    share = _shares(prediction if label is None else label, n)
+    mean_confidence = np.nan if confidence is None else confidence.mean()/255
+    return FrameResult(
+        frame, image, label, prediction, confidence, other, iou, other_iou, share, mean_confidence,
+        confusion, '; '.join(problems))
 
 # %% ../nbs/31_frame_result.ipynb #3b1ccc47
 SORTS = ('name', 'worst mIoU', 'worst IoU of', 'largest share of', 'confusion of', 'loss to second run')

@@ -3,17 +3,8 @@
 function allows(view) {
   if (!picture) return true
   const {label, predictions: [prediction, other], confidence} = picture
-  return {
-    'image': true,
-    'ground truth': label,
-    'prediction': prediction,
-    'overlay': label || prediction,
-    'errors': label && prediction,
-    'confidence': prediction && confidence,
-    'side by side': label || prediction,
-    'two runs': prediction && other,
-    'edges': label && prediction,
-  }[view]
+  const known = {image: true, label, prediction, other, confidence, train_ids: label || prediction}
+  return DATA.needs[view].every(what => known[what])
 }
 
 const shownView = () => [state.view, 'overlay', 'image'].find(allows)

@@ -21,7 +21,7 @@ from .arguments import (
     load_sources, named_label_set, positional, report, short_name, show, splits_of)
 from .config import RECIPE_HELP, RECIPES, Run, find_start, recipe
 from .core import (
-    DataError, atomic_write, check_out_files, check_out_folder, check_regular_file, logger, read_json)
+    DataError, atomic_write, check_out_files, check_out_folder, check_regular_file, logger)
 
 # %% ../nbs/43_verbs.ipynb #02be16b4
 @dataclass
@@ -310,8 +310,6 @@ class Inspect(DataFlags):
             check_out_folder(self.out)
         else:
             check_out_files(self.out, inputs=[self.predictions, self.other, self.notes, self.review])
-        if self.notes and not self.notes.exists():
-            raise DataError(self.notes, 'does not exist', 'name a file of notes, or leave it out')
         from cityseg.data import frames
         splits_of(self.data)   # is there any data?
         (predictions, other), label_set = load_sources([self.predictions, self.other], self.labels, self.root)
@@ -382,14 +380,12 @@ class Correct(DataFlags):
         if self.root.resolve() in (self.out.resolve(), *self.out.resolve().parents):
             raise DataError(self.out, 'lies in the data', 'name a folder of its own')
         from cityseg.review import read_review
-        segments = read_review(self.review)
+        found = read_review(self.review)
         from cityseg.corrections import correct_frames, read_verdicts, write_coco, write_cvat, write_masks
-        verdicts = read_verdicts(self.verdicts, segments)
-        path = self.review/'review.json' if self.review.is_dir() else self.review
-        split = read_json(path, dict(split=str), 'write it again with cityseg review')['split']
+        verdicts = read_verdicts(self.verdicts, found['segments'])
         from cityseg.data import frames
-        listed = frames(self.data, split, label_set=label_set_of(self.root, self.labels))
-        corrected = correct_frames(listed, segments, verdicts)
+        listed = frames(self.data, found['split'], label_set=label_set_of(self.root, self.labels))
+        corrected = correct_frames(listed, found['segments'], verdicts)
         if self.format == 'png':
             written = write_masks(corrected, self.out, self.root)
             return show(f'{len(written)} masks in {self.out}; copy what is in it over {self.root}, '
