@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
-from xml.etree.ElementTree import Element, SubElement, tostring
+from xml.sax.saxutils import escape, quoteattr
 import cv2
 import numpy as np
 from .core import DataError, atomic_write, check_regular_file, logger, progress_bar, read_json
@@ -203,25 +203,22 @@ def write_cvat(
     label_set: LabelSet  # of the frames
 ):
     "Write annotations as CVAT for images has them, version 1.1. Raises DataError for a photo's name twice."
-    meta = Element('meta')
-    labels = SubElement(SubElement(meta, 'task'), 'labels')
-    for row in label_set.classes:
-        label = SubElement(labels, 'label')
-        SubElement(label, 'name').text = row.name
-        SubElement(label, 'color').text = '#' + bytes(row.colors[0]).hex()
     with atomic_write(path) as part, part.open('w', encoding='utf-8') as file:
-        file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>\n')
-        file.write(tostring(meta, 'unicode') + '\n')
+        file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>\n'
+                   '<meta><task><labels>\n')
+        for row in label_set.classes:
+            color = bytes(row.colors[0]).hex()
+            file.write(f'<label><name>{escape(row.name)}</name><color>#{color}</color></label>\n')
+        file.write('</labels></task></meta>\n')
         for number, (one, name) in enumerate(_with_names(corrected)):
-            height, width = map(str, one.label_ids.shape)
-            image = Element('image', id=str(number), name=name, width=width, height=height)
+            height, width = one.label_ids.shape
+            file.write(f'<image id="{number}" name={quoteattr(name)} width="{width}" height="{height}">\n')
             for train_id, _, mask in annotations(one):
                 left, top, width, height = cv2.boundingRect(np.uint8(mask))
                 inside = mask[top:top + height, left:left + width]
                 rle = ', '.join(map(str, encode_rle(inside.T)['counts']))
-                box = dict(left=str(left), top=str(top), width=str(width), height=str(height))
-                SubElement(
-                    image, 'mask', label=label_set.names[train_id], source='manual', occluded='0', rle=rle,
-                    z_order='0', **box)
-            file.write(tostring(image, 'unicode') + '\n')
+                file.write(f'<mask label={quoteattr(label_set.names[train_id])} source="manual" occluded="0" '
+                           f'rle="{rle}" left="{left}" top="{top}" width="{width}" height="{height}" '
+                           'z_order="0"/>\n')
+            file.write('</image>\n')
         file.write('</annotations>\n')

@@ -305,31 +305,29 @@ SORTS = ('name', 'worst mIoU', 'worst IoU of', 'largest share of', 'confusion of
 
 def sort_number(
     result: FrameResult,
-    by: str,            # one of `SORTS`
-    train_id: int = 0,  # the class, for those that end in 'of'
-    predicted: int = 0  # for a confusion: the class that pixels of the other are taken for
+    by: str,        # one of `SORTS`
+    *classes: int   # trainIds, for those that end in 'of'; of a confusion the true one, then the predicted one
 ) -> float:
     "The number that a frame is sorted by, and that a list shows beside it: mean IoU for the name."
     if by == 'confusion of':
-        return np.nan if result.confusion is None else result.confusion[train_id, predicted]
+        return np.nan if result.confusion is None else result.confusion[classes]
     if by == 'worst IoU of':
-        return result.iou[train_id]
+        return result.iou[classes[0]]
     if by == 'largest share of':
-        return result.share[train_id]
+        return result.share[classes[0]]
     return result.gain if by == 'loss to second run' else result.miou
 
 def sort_results(
     results: list[FrameResult],
     by: str = 'name',   # one of `SORTS`
-    train_id: int = 0,  # the class, for those that end in 'of'
-    predicted: int = 0  # for a confusion: the class that pixels of the other are taken for
+    *classes: int       # as above
 ) -> list[FrameResult]:
     "Results in the order to look at them."
     results = sorted(results, key=lambda result: result.frame.name)
     if by == 'name':
         return results
     sign = -1 if by in ('largest share of', 'confusion of') else 1
-    numbers = [sign*sort_number(result, by, train_id, predicted) for result in results]
+    numbers = [sign*sort_number(result, by, *classes) for result in results]
     return [results[i] for i in np.argsort(numbers, kind='stable')]
 
 # %% ../nbs/31_frame_result.ipynb #fb2b4392

@@ -204,9 +204,38 @@ def _with_parts(widget):
         yield widget.style
     yield widget
 
-def _typed(change):
-    "The letters that were added to a text, in order; quick ones arrive together."
-    return change.new[len(change.old):].lower() if change.new.startswith(change.old) else ''
+# %% ../nbs/36_inspector.ipynb #f79a12ee
+def _connect(inspector):
+    "Let the controls of an inspector do what they are for."
+    c, on_change = inspector.controls, inspector.acts.on_change
+    look = [c.search, c.city, c.contains, c.frames, c.view, c.palette, c.zoom, c.across, c.down, *c.chips]
+    on_change(look, lambda change: inspector.update())
+    on_change([c.sort, c.sort_class, c.sort_predicted], lambda change: inspector.sort(change.owner is c.sort))
+    on_change([c.confusions], lambda change: inspector.choose_confusion(*change.new))
+    on_change([c.opacity], lambda change: inspector.show_colors())
+    on_change([c.place], lambda change: inspector.select(inspector.listed[change.new - 1].name))
+    on_change([c.note], lambda change: inspector.note(change.new))
+    on_change([c.segment], lambda change: inspector.go_to_segment(change.new))
+    letters = dict(n=c.next, p=c.previous, w=c.worst, z=c.undo)
+    buttons = {
+        c.next: partial(inspector.step, 1),
+        c.previous: partial(inspector.step, -1),
+        c.worst: inspector.next_worst,
+        c.undo: inspector.undo,
+        c.save: inspector.save,
+        c.save_verdicts: inspector.save_verdicts,
+        c.all: partial(inspector.switch_classes, True),
+        c.none: partial(inspector.switch_classes, False)}
+    for verdict, key in VERDICTS.items():
+        letters[key] = getattr(c, verdict)
+        buttons[letters[key]] = partial(inspector.judge, verdict)
+    for button, act in buttons.items():
+        inspector.acts.on_click(button, act)
+    def take_letters(change):
+        typed = change.new[len(change.old):] if change.new.startswith(change.old) else ''
+        for button in filter(None, map(letters.get, typed.lower())):
+            buttons[button]()
+    on_change([c.keys], take_letters)
 
 # %% ../nbs/36_inspector.ipynb #cba04e16
 class Inspector(widgets.VBox):
@@ -248,7 +277,7 @@ class Inspector(widgets.VBox):
         super().__init__(arrange(self.controls))
         self.add_class('cs')
         self.acts = Acts(self.controls.keys, self.say)
-        self._connect()
+        _connect(self)
         if len(frames) <= 32 and source.model is None:
             self.reader.score(self.say)
         self._open()
@@ -261,37 +290,6 @@ class Inspector(widgets.VBox):
             self.go_to_segment(self.queue.next_unjudged())
         else:
             self.update()
-
-    def _connect(self):
-        "Let the controls do what they are for."
-        c, on_change = self.controls, self.acts.on_change
-        find = [c.search, c.city, c.contains, c.frames]
-        look = [c.view, c.palette, c.zoom, c.across, c.down, *c.chips]
-        on_change([*find, *look], lambda change: self.update())
-        on_change([c.sort, c.sort_class, c.sort_predicted], lambda change: self.sort(change.owner is c.sort))
-        on_change([c.confusions], lambda change: self.choose_confusion(*change.new))
-        on_change([c.opacity], lambda change: self.show_colors())
-        on_change([c.place], lambda change: self.select(self.listed[change.new - 1].name))
-        on_change([c.note], lambda change: self.note(change.new))
-        on_change([c.segment], lambda change: self.go_to_segment(change.new))
-        letters = dict(n=partial(self.step, 1), p=partial(self.step, -1), w=self.next_worst, z=self.undo)
-        buttons = {
-            c.next: letters['n'],
-            c.previous: letters['p'],
-            c.worst: self.next_worst,
-            c.undo: self.undo,
-            c.save: self.save,
-            c.save_verdicts: self.save_verdicts,
-            c.all: partial(self.switch_classes, True),
-            c.none: partial(self.switch_classes, False)}
-        for verdict, key in VERDICTS.items():
-            letters[key] = buttons[getattr(c, verdict)] = partial(self.judge, verdict)
-        for button, act in buttons.items():
-            self.acts.on_click(button, act)
-        def take_letters(change):
-            for letter in _typed(change):
-                letters.get(letter, lambda: None)()
-        on_change([c.keys], take_letters)
 
     def update(self):
         "Bring list, frame and picture in line with the controls."
