@@ -306,7 +306,7 @@ SORTS = ('name', 'worst mIoU', 'worst IoU of', 'largest share of', 'confusion of
 def sort_number(
     result: FrameResult,
     by: str,        # one of `SORTS`
-    *classes: int   # trainIds, for those that end in 'of'; of a confusion the true one, then the predicted one
+    *classes: int   # trainIds, for those that end in 'of'; of a confusion the true and the predicted one
 ) -> float:
     "The number that a frame is sorted by, and that a list shows beside it: mean IoU for the name."
     if by == 'confusion of':

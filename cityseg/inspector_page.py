@@ -64,8 +64,10 @@ def _rounded(numbers):
 
 def _nonzero(confusion):
     "The cells of a confusion that aren't zero: [[row*n + column, pixels], ...]."
-    cells = np.flatnonzero(confusion)   # of None: none
-    return [] if confusion is None else np.column_stack([cells, confusion.ravel()[cells]]).tolist()
+    if confusion is None:
+        return []
+    cells = np.flatnonzero(confusion)
+    return np.column_stack([cells, confusion.flat[cells]]).tolist()
 
 _NUMBERS = 'iou', 'other_iou', 'share', 'miou', 'gain', 'mean_confidence'   # of a FrameResult
 
