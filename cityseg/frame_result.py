@@ -76,9 +76,7 @@ VIEWS = {  # view -> what must be known of a frame
     'two runs': ['prediction', 'other'],
     'edges': ['label', 'prediction']}   # last, for the keys of a page go by place
 
-def available_views(
-    result: FrameResult
-) -> list[str]:  # names from VIEWS
+def available_views(result: FrameResult) -> list[str]:  # names from VIEWS
     "The views that a frame allows."
     def is_available(view):
         return all(getattr(result, needed) is not None for needed in VIEWS[view])
@@ -351,9 +349,7 @@ def find_results(
     return list(filter(fits, results))
 
 # %% ../nbs/31_frame_result.ipynb #b6c3d605
-def notes_path(
-    predictions: Predictions = None
-) -> Path:
+def notes_path(predictions: Predictions = None) -> Path:
     "Where the notes on predictions are kept: beside their folder or zip, else here."
     if isinstance(predictions, dict):
         paths = [path for path in predictions.values() if isinstance(path, (str, Path))]   # not in a zip
@@ -364,10 +360,8 @@ def notes_path(
     name = path.stem if path.suffix == '.zip' else path.name
     return path.with_name(f'{name}_notes.json')
 
-def read_notes(
-    path: Path  # a JSON file, which need not exist
-) -> dict[str, str]:  # frame name -> text
-    "The notes in a file. Raises DataError when it holds something else."
+def read_notes(path: Path) -> dict[str, str]:  # frame name -> text
+    "The notes in a JSON file, which need not exist. Raises DataError when it holds something else."
     if not Path(path).exists():
         return {}
     return read_json(path, {str: str}, 'notes are a JSON object of texts: move it away')

@@ -55,14 +55,11 @@ class FrameReader:
         self.scored[frame.name] = result.without_arrays()
         return result
 
-    def score(self,
-        say: Callable   # gets words about how far it is
-    ):
-        "Score every frame that isn't yet."
+    def score(self, say: Callable):   # gets words
+        "Score every frame that isn't yet, and say how far it is."
         missing = [frame for name, frame in self.frames.items() if name not in self.scored]
-        def read_scores(frame):
-            return self.read(frame).without_arrays()
-        for done, result in enumerate(prefetch(read_scores, missing, threads=os.cpu_count()), 1):
+        results = prefetch(lambda frame: self.read(frame).without_arrays(), missing, threads=os.cpu_count())
+        for done, result in enumerate(results, 1):
             self.scored[result.frame.name] = result
             say(f'scored frame {done} of {len(missing)}')
 
@@ -105,9 +102,7 @@ class ReviewQueue:
                 return index + 1
         return max(1, self.number)
 
-    def judge(self,
-        verdict: str   # one of `VERDICTS`
-    ):
+    def judge(self, verdict: str):   # one of `VERDICTS`
         "Keep a verdict on this segment, and go on to one that has none."
         before = self.verdict(self.segment)
         self.keep(self.segment['id'], verdict)
@@ -126,16 +121,12 @@ class ReviewQueue:
         if self.segments and self.segment['frame'] == frame:
             return segment_mask(self.segment['rle'], size)
 
-    def write_csv(self,
-        path: Path
-    ):
+    def write_csv(self, path: Path):
         "Write the segments with their verdicts as a table, as the page does."
         write_segments([segment | dict(verdict=self.verdict(segment)) for segment in self.segments], path)
 
 # %% ../nbs/36_inspector.ipynb #3f0fe90e
-def describe_segment(
-    queue: ReviewQueue
-) -> str:
+def describe_segment(queue: ReviewQueue) -> str:
     "What is known of the segment that is looked at, as HTML."
     segment = queue.segment
     judged = len(list(filter(queue.verdict, queue.segments)))
@@ -350,10 +341,8 @@ class Inspector(widgets.VBox):
                 self.controls.view.value = 'overlay'
         self.update()
 
-    def select(self,
-        name: str | None   # of a frame in the list
-    ):
-        "Show a frame."
+    def select(self, name: str | None):
+        "Show a frame of the list."
         with self.acts.setting():
             self.controls.frames.value = name
         self.update()

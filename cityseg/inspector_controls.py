@@ -150,10 +150,8 @@ def build_controls(
 def _row(*parts):
     return widgets.HBox(parts).add_class('cs-row')
 
-def arrange(
-    c: SimpleNamespace  # of `build_controls`
-) -> list:  # of two widgets: the style sheet, and everything else
-    "The controls in their places: frames to the left, picture and classes to the right."
+def arrange(c: SimpleNamespace) -> list:  # of two widgets: the style sheet, and everything else
+    "The controls of `build_controls` in their places: frames to the left, picture and classes to the right."
     c.title.add_class('cs-title')
     c.message.add_class('cs-message')
     c.view.add_class('cs-views')
@@ -185,11 +183,8 @@ def arrange(
 _PENCIL = '\u2009\u270e\u2009'  # marks frames with a note
 _SPACE = '\u2003'               # as wide
 
-def show_widget(
-    widget: widgets.DOMWidget,
-    visible: object  # true: show it
-):
-    "Show a widget or hide it."
+def show_widget(widget: widgets.DOMWidget, visible: object):
+    "Show a widget where `visible` is true, else hide it."
     widget.layout.display = None if visible else 'none'
 
 def fill_list(

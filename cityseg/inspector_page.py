@@ -120,9 +120,7 @@ def _page_parts():
     return before, *rest.split('{{DATA}}')
 
 # %% ../nbs/34_inspector_page.ipynb #5bc628ad
-def fitting_palettes(
-    label_set: LabelSet
-) -> dict[str, LabelSet]:   # palette -> the classes in its colours
+def fitting_palettes(label_set: LabelSet) -> dict[str, LabelSet]:   # palette -> the classes in its colours
     "A label set in each of `PALETTES` that has enough colours for it."
     drawn = {}
     for palette in PALETTES:
