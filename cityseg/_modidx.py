@@ -1185,6 +1185,7 @@ d = { 'settings': { 'branch': 'main',
                                        'cityseg.visualization.side_by_side': ( 'visualization.html#side_by_side',
                                                                                'cityseg/visualization.py')},
             'cityseg.weights': { 'cityseg.weights._groups': ('weights.html#_groups', 'cityseg/weights.py'),
+                                 'cityseg.weights._read_groups': ('weights.html#_read_groups', 'cityseg/weights.py'),
                                  'cityseg.weights.check_archive': ('weights.html#check_archive', 'cityseg/weights.py'),
                                  'cityseg.weights.read_weights': ('weights.html#read_weights', 'cityseg/weights.py'),
                                  'cityseg.weights.without_prefix': ('weights.html#without_prefix', 'cityseg/weights.py')}}}
