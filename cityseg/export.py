@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
 from hashlib import sha1
-from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np
@@ -130,12 +130,9 @@ def need(
     *packages: str  # of the extra `export`
 ):
     "Raises RuntimeError where a package is missing."
-    for package in packages:
-        try:
-            import_module(package)
-        except ImportError as error:
-            raise RuntimeError(f"{error}: an .onnx file needs it; pip install 'cityseg[export]', or "
-                               'pip install onnx onnxruntime onnxscript') from error
+    if missing := [package for package in packages if not find_spec(package)]:
+        raise RuntimeError(f'an .onnx file needs {", ".join(missing)}, not installed here; '
+                           "pip install 'cityseg[export]', or pip install onnx onnxruntime onnxscript")
 
 # %% ../nbs/26_export.ipynb #378202b7
 def open_session(
