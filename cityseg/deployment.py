@@ -53,7 +53,7 @@ class Export(Places):
             raise ValueError('int8 needs frames to measure its ranges on: give --root ROOT')
         found = find_model(self.model)
         from cityseg.data import frames
-        from cityseg.export import drawn_frames, export_model, model_facts
+        from cityseg.export import drawn_frames, export_model
         from cityseg.model import fetch_model, load_model
         from cityseg.video import spread
         folder = found or fetch_model(self.model)
@@ -64,8 +64,7 @@ class Export(Places):
             else:
                 listed = drawn_frames(Path(scratch), model.label_set)
             seen = spread(frames(self.data, 'train', labels=False), self.count) if self.int8 else []
-            facts = model_facts(model, folder)
-            parity = export_model(model, facts, self.out, listed, self.half, seen, self.size)
+            parity = export_model(model, folder, self.out, listed, self.half, seen, self.size)
         show(f'{self.out}:\n{parity}')
 
 # %% ../nbs/44_deployment.ipynb #3e4a317b
@@ -144,10 +143,9 @@ class Kernel:
             show(client.push_kernel(self.name, self.owner, self.no_run, **options))
         if self.action == 'run':
             show(nights.run_kernel(self.name, self.owner, self.sessions, wait=self.wait,
-                                    out=self.out or 'runs', **options))
+                                   out=self.out or 'runs', **options))
         if self.action == 'status' and self.follow:
-            state, _ = client.follow_kernel(self.name)
-            return 0 if state == 'complete' else 1
+            return 0 if client.follow_kernel(self.name)[0] == 'complete' else 1
         if self.action == 'status':
             show(*client.kernel_status(self.name))
         if self.action == 'logs':

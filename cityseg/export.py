@@ -253,6 +253,7 @@ def read_part(
         raise DataError(frame.image_path, what, 'give a smaller --size')
     return np.ascontiguousarray(image[None, :height, :width])
 
+# %% ../nbs/26_export.ipynb #2d98239f
 def quantize(
     path: Path,             # .onnx; is changed
     listed: list[Frame],    # on which the ranges are measured
@@ -377,7 +378,7 @@ MOST_DIFFERING = .005   # share of pixels
 
 def export_model(
     model: nn.Module,               # of `load_model`
-    facts: dict[str, str],          # of `model_facts`
+    folder: Path,                   # it was loaded from
     out: Path,                      # the file: .onnx, or .pt2 for torch
     listed: list[Frame],            # on which it is compared
     half: bool = False,             # calculate in float16?
@@ -389,7 +390,7 @@ def export_model(
     Raises ValueError where it can't be, or answers otherwise; RuntimeError where a package is missing."""
     if out.suffix == '.onnx':
         need('onnx', 'onnxruntime', 'onnxscript')
-    deployed = Deployed(model)
+    deployed, facts = Deployed(model), model_facts(model, folder)
     height, width = (max(32, side//32*32) for side in size or listed[0].size)
     with atomic_write(out) as path:
         is_open = 1 in write_graph(deployed, path, facts, (height, width))

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Target', 'parse_target', 'TrainingData', 'training_data', 'portable_run', 'Publication', 'front_matter',
            'scores_section', 'training_section', 'loading_section', 'card_text', 'write_kaggle_metadata',
-           'make_publication', 'check_login', 'push_to_hub', 'publish']
+           'make_publication', 'push_to_hub', 'publish']
 
 # %% ../nbs/41_publishing.ipynb #f585f1ec
 import re
@@ -20,8 +20,7 @@ from torch import nn
 from .client import MODEL_METADATA, VARIATION_METADATA, kaggle_user, push_model
 from .config import Run, differences, find_model, without_places
 from .core import DataError, duration, logger, one_line, printable, read_json, write_json
-from .export import (
-    best_validation, drawn_frames, export_model, model_facts, open_session, run_folder)
+from .export import best_validation, drawn_frames, export_model, open_session, run_folder
 from .inference import Predictor
 from .labels import CITYSCAPES, LabelSet, spell_label_set
 from .model import encoder_licence, fetch_model, load_model, save_model
@@ -173,7 +172,7 @@ def training_section(
     lines = ['## Training', '', f'It took {duration(seconds)}, with seed {run.seed}. Where its settings '
              'differ from the defaults of cityseg:', '', '| field | value |', '|---|---|']
     for name, (_, here) in differences(run).items():
-        if name not in ('labels', 'store'):
+        if name != 'labels':
             lines.append(f'| {name} | `{here}` |')
     machine = card.out/'machine.json'
     if machine.exists():
@@ -258,7 +257,7 @@ def _write_onnx(folder, model, listed):
     "model.onnx, or a word why there is none; the shape of the images that it takes."
     path = folder/'model.onnx'
     try:
-        export_model(model.cpu(), model_facts(model, folder), path, listed)
+        export_model(model, folder, path, listed)
     except (ValueError, RuntimeError) as error:
         logger.warning(f'goes without an .onnx: {error}')
         return []
@@ -285,15 +284,6 @@ def write_kaggle_metadata(
         ownerSlug=owner, modelSlug=slug, instanceSlug='default', framework='pyTorch',
         overview=text.split('\n\n')[1], usage=loading_section(card), licenseName=licence, fineTunable=True))
 
-def _write_card(folder, card):
-    "README.md, and what the hub wants beside it."
-    text = card_text(card)
-    (folder/'README.md').write_text(f'---\n{front_matter(card).to_yaml()}\n---\n\n{text}', 'utf-8')
-    if card.target.hub == 'kaggle':
-        write_kaggle_metadata(folder, card, text)
-    elif card.data.kind == 'other':
-        (folder/'LICENSE.md').write_text(card.data.terms + '\n', 'utf-8')
-
 # %% ../nbs/41_publishing.ipynb #7ea27d85
 def make_publication(
     source: str | Path,  # as `find_model` takes it
@@ -312,23 +302,18 @@ def make_publication(
             shutil.copyfile(out/'history.jsonl', folder/'history.jsonl')
     with TemporaryDirectory() as scratch:
         listed = drawn_frames(Path(scratch), model.label_set, 2)
-        _write_pictures(folder, model, listed[0])
         images = _write_onnx(folder, model, listed)
+        _write_pictures(folder, model, listed[0])
     card = Publication(target, model, out, training_data(out), best_validation(out), images)
-    _write_card(folder, card)
+    text = card_text(card)
+    (folder/'README.md').write_text(f'---\n{front_matter(card).to_yaml()}\n---\n\n{text}', 'utf-8')
+    if target.hub == 'kaggle':
+        write_kaggle_metadata(folder, card, text)
+    elif card.data.kind == 'other':
+        (folder/'LICENSE.md').write_text(card.data.terms + '\n', 'utf-8')
     return sorted(path.name for path in folder.iterdir())
 
 # %% ../nbs/41_publishing.ipynb #39441ede
-def check_login(
-    target: Target
-):
-    "Raises PermissionError where nobody is logged in."
-    if target.hub == 'kaggle':
-        kaggle_user()
-    elif not huggingface_hub.get_token():
-        raise PermissionError('not logged in to Hugging Face; run `hf auth login` '
-                              '(where nobody can, set HF_TOKEN)')
-
 def push_to_hub(
     folder: Path,  # of `make_publication`
     id: str,       # OWNER/NAME
@@ -360,7 +345,11 @@ def publish(
     public: bool = False  # for all to see? else private, or as it is there
 ) -> str:                 # the address
     "Send a trained model away. Raises PermissionError, RuntimeError."
-    check_login(target)
+    if target.hub == 'kaggle':
+        kaggle_user()   # a login is looked for before all the work
+    elif not huggingface_hub.get_token():
+        raise PermissionError('not logged in to Hugging Face; run `hf auth login` '
+                              '(where nobody can, set HF_TOKEN)')
     push = push_to_hub if target.hub == 'hf' else push_model
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)/'model'
