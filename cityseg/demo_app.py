@@ -31,9 +31,9 @@ def check_app_folder(
     "Raises DataError for a folder that holds other things than such an app, or can't be written to."
     app = out/'app.py'
     check_out_files(app)
-    others = [path for path in out.glob('[!.]*')]   # a clone of an empty Space has hidden ones
     title = app_source().splitlines()[0]
-    if others and not (app.exists() and app.read_text('utf-8', 'replace').startswith(title)):
+    is_app = app.exists() and app.read_text('utf-8', 'replace').startswith(title)
+    if any(out.glob('[!.]*')) and not is_app:   # a clone of an empty Space has hidden ones
         raise DataError(out, 'holds files that are no such app', 'name another folder, or empty it')
 
 # %% ../nbs/28_demo_app.ipynb #4cac984c

@@ -120,10 +120,8 @@ class Publication(NamedTuple):
                     and self.model.label_set == CITYSCAPES)
 
 # %% ../nbs/41_publishing.ipynb #5f7890bb
-def front_matter(
-    card: Publication
-) -> ModelCardData:    # for the head of a README.md on Hugging Face
-    "What the hub reads of a card."
+def front_matter(card: Publication) -> ModelCardData:
+    "What Hugging Face reads of a card, at the head of a README.md."
     licence = dict(
         drawn=dict(license='mit'),
         cityscapes=dict(license='other', license_name='cityscapes', license_link=_LICENCE),
@@ -140,9 +138,7 @@ def front_matter(
         pipeline_tag='image-segmentation', model_name=card.target.id.partition('/')[2] if score else None)
 
 # %% ../nbs/41_publishing.ipynb #00fe10f6
-def scores_section(
-    card: Publication
-) -> str:
+def scores_section(card: Publication) -> str:
     "The classes with their colours and scores."
     said = 'It was not validated.'
     if card.best:
@@ -161,9 +157,7 @@ def scores_section(
     return '\n'.join(lines)
 
 # %% ../nbs/41_publishing.ipynb #c4dc6319
-def training_section(
-    card: Publication
-) -> str:
+def training_section(card: Publication) -> str:
     "How it was trained: length, seed, what differs from the defaults, versions."
     if not (card.out/'run.json').exists():
         return ''
@@ -183,9 +177,7 @@ def training_section(
     return '\n'.join(lines)
 
 # %% ../nbs/41_publishing.ipynb #d9118f59
-def loading_section(
-    card: Publication
-) -> str:
+def loading_section(card: Publication) -> str:
     "How to load it, in three lines each."
     mean = [round(value, 3) for value in card.model.mean]
     std = [round(value, 3) for value in card.model.std]
@@ -222,10 +214,8 @@ train_ids, logits = session.run(None, {{'images': photos}})
     return text
 
 # %% ../nbs/41_publishing.ipynb #16cef3de
-def card_text(
-    card: Publication
-) -> str:  # Markdown
-    "A model card, without its front matter."
+def card_text(card: Publication) -> str:
+    "A model card in Markdown, without its front matter."
     encoder = card.model.config['encoder_name']
     count = sum(p.numel() for p in card.model.parameters())/1e6
     licence = encoder_licence(encoder)
@@ -244,14 +234,12 @@ def card_text(
 
 # %% ../nbs/41_publishing.ipynb #b47dcac4
 def _write_pictures(folder, model, frame):
-    "curves.jpg where there is a run, example.jpg."
+    "example.jpg, and curves.jpg where there is a run."
     label = frame.label() if frame.labelled else None
     figure = show_prediction(frame.image(), label, Predictor(model)(frame.image()), palette=model.label_set)
-    figures = {'example.jpg': figure}
+    figure.savefig(folder/'example.jpg', dpi=110, bbox_inches='tight')
     if (folder/'run.json').exists():
-        figures['curves.jpg'] = show_run(folder)
-    for name, figure in figures.items():
-        figure.savefig(folder/name, dpi=110, bbox_inches='tight')
+        show_run(folder).savefig(folder/'curves.jpg', dpi=110, bbox_inches='tight')
 
 def _write_onnx(folder, model, listed):
     "model.onnx, or a word why there is none; the shape of the images that it takes."
