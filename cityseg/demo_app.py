@@ -40,10 +40,8 @@ def check_app_folder(
 GRADIO = '6.31.0'
 REQUIREMENTS = f'gradio>={GRADIO},<7', 'onnxruntime>=1.20', 'numpy>=1.26', 'pillow>=10.0'
 
-def card(
-    facts: dict[str, str]  # of the model
-) -> str:
-    "README.md: a Space's front matter, then how to run it and what it is."
+def card(facts: dict[str, str]) -> str:
+    "README.md, from the facts in a model's file: a Space's front matter, how to run it, what it is."
     return f"""---
 title: Streets, pixel by pixel
 emoji: 🏙️

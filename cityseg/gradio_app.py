@@ -191,10 +191,8 @@ CSS = """
 """
 
 # %% ../nbs/27_gradio_app.ipynb #ed05f3a9
-def about(
-    facts: dict[str, str]  # of the model
-) -> str:                  # Markdown
-    "What the model is, in a few lines."
+def about(facts: dict[str, str]) -> str:
+    "What the facts in a file say of the model, as a few lines of Markdown."
     lines = [f'{facts["architecture"]} with {facts["encoder"]}, as an ONNX file that says its own classes.']
     if best := json.loads(facts['training']).get('best_miou'):
         lines.append(f'Mean IoU on its validation frames: {best:.1%}.')
