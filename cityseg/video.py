@@ -24,7 +24,7 @@ from PIL import Image, ImageDraw
 from .core import progress_bar
 from .core import atomic_write, check_regular_file, did_you_mean, prefetch, printable
 from .footage import copy_sound, film_pictures, folder_frames, is_film, open_film, predict_ahead
-from .frame import Frame, find_predictions, label_set_of, read_prediction
+from .frame import Frame, find_predictions, predicted_label_set, read_prediction
 from .labels import LabelSet
 from .robustness import add_weather
 from .visualization import (
@@ -346,7 +346,7 @@ def timelapse(
 ) -> Film:  # path of the mp4
     "Film a city with the predictions over it. Raises ValueError for what can't be filmed."
     out = _film_path(out)
-    label_set = in_palette(label_set or label_set_of(predictions), palette)
+    label_set = in_palette(label_set or predicted_label_set(predictions), palette)
     if isinstance(predictions, (str, Path)):
         predictions = find_predictions(predictions)
     footage = open_film(frames, start, seconds, every) if is_film(frames) else None
