@@ -20,11 +20,11 @@ from torch import nn
 from .client import MODEL_METADATA, VARIATION_METADATA, kaggle_user, push_model
 from .config import Run, differences, find_model, without_places
 from .core import DataError, duration, logger, one_line, printable, read_json, write_json
-from .export import best_validation, drawn_frames, export_model, open_session, run_folder
+from .export import drawn_frames, export_model, open_session
 from .inference import Predictor
 from .labels import CITYSCAPES, LabelSet, spell_label_set
 from .model import encoder_licence, fetch_model, load_model, save_model
-from .runs import machine_facts, read_run, show_run, validations
+from .runs import best_validation, machine_facts, read_run, run_folder, show_run, validations
 from .session import run_progress
 from .toycity import CITIES
 from .visualization import show_prediction

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['read_run', 'check_same_run', 'load_checkpoint', 'check_same_data', 'tolerate_full_disk', 'read_history',
-           'validations', 'machine_facts', 'note_machine', 'History', 'show_run', 'LiveRun', 'compare', 'show_runs',
-           'write_report']
+           'validations', 'best_validation', 'run_folder', 'machine_facts', 'note_machine', 'History', 'show_run',
+           'LiveRun', 'compare', 'show_runs', 'write_report']
 
 # %% ../nbs/18_runs.ipynb #cca5c789
 import html
@@ -156,8 +156,21 @@ def read_history(
     return [rows[key] for key in sorted(rows)]
 
 def validations(out: Path) -> list[dict]:
-    "The rows of the history that have a mean IoU; the best of them is the model in best/."
+    "The rows of the history that have a mean IoU."
     return [row for row in read_history(out) if 'miou' in row]
+
+def best_validation(
+    out: Path  # run folder, or any other
+) -> dict:     # {} where there is none
+    "The row of the highest mean IoU: that of the model in best/."
+    rows = [row for row in validations(out) if not np.isnan(row['miou'])]
+    return max(rows, key=lambda row: row['miou'], default={})
+
+def run_folder(
+    folder: Path  # of a model
+) -> Path:
+    "The run that a model is of: it lies in best/ of a run, or has the run's files beside it, or has none."
+    return folder.parent if (folder.parent/'run.json').exists() else folder
 
 # %% ../nbs/18_runs.ipynb #c5f8c0ab
 def machine_facts(device: torch.device | str = 'cpu') -> dict:
@@ -297,7 +310,7 @@ def _best_row(folder):
     rows = validations(folder)
     if not rows:
         raise ValueError(f'{folder}: no validated run (no history.jsonl with a mean IoU)')
-    return max(rows, key=lambda row: np.nan_to_num(row['miou'], nan=-1))
+    return best_validation(folder) or rows[-1]
 
 def _score(value):
     "A score in a table; '-' for none."
