@@ -176,8 +176,7 @@ class Evaluate(DataFlags):
         predictions = find_predictions(self.predictions)
         label_set = label_set_for(self.predictions, self.labels)
         listed = frames(self.data, self.split, images=False, label_set=label_set)
-        from cityseg.boundaries import check_widths, evaluate_boundaries
-        check_widths(self.bands)
+        from cityseg.boundaries import evaluate_boundaries
         from cityseg.metrics import evaluate
         scores, more = evaluate(predictions, listed, workers=self.workers), {}
         if self.boundaries:   # which reads the files once more
