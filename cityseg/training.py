@@ -52,7 +52,7 @@ class ValidatedFrame(NamedTuple):
 
 def draw_panel(
     validated: list[ValidatedFrame],        # at least one
-    palette: str | LabelSet = 'official'    # as colours and names are drawn
+    palette: LabelSet                       # its colours are drawn
 ) -> np.ndarray:                            # RGB uint8 [H,W,3]
     "Frames below each other: image, ground truth, prediction, errors."
     rows = []
