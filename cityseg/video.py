@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import chain
-from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -23,10 +22,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 from .core import progress_bar
 from .core import atomic_write, check_regular_file, did_you_mean, prefetch, printable
-from .footage import copy_sound, film_pictures, folder_frames, is_film, open_film, predict_ahead
+from .footage import copy_sound, film_pictures, folder_frames, is_film, open_film
 from .frame import Frame, find_predictions, label_set_of, read_prediction
 from .labels import LabelSet
 from .robustness import add_weather
+from .submission import predict_ahead
 from .visualization import (
     classes_present, data_uri, in_palette, letters, overlay, same_size, shrink, side_by_side)
 
@@ -222,8 +222,9 @@ def _shots(frames, footage, weather, strength):
 def _predicted(shots, predictions, label_set):
     "Shots with their predictions, from a function or from files."
     if callable(predictions):
-        found = predict_ahead(predictions, shots, attrgetter('image'))
-        return (shot._replace(pred=pred) for shot, pred in found)
+        pairs = ((shot, shot.image) for shot in shots)
+        found = predict_ahead(predictions, pairs, getattr(predictions, 'at_once', 1))
+        return (shot._replace(pred=pred) for (shot, _), pred in found)
     def read(shot):
         return shot._replace(pred=read_prediction(predictions[shot.frame.name], label_set))
     return prefetch(read, shots)
