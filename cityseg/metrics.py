@@ -29,9 +29,8 @@ Array = torch.Tensor | np.ndarray
 
 def _as_bytes(classes):
     "Class indices as a uint8 tensor; whatever is outside 0..255 becomes 255."
-    if not torch.is_tensor(classes):
-        contiguous = np.require(classes, requirements=['C', 'W'])   # a mirrored view is copied
-        classes = torch.from_numpy(contiguous)
+    if not torch.is_tensor(classes):   # a mirrored view is copied
+        classes = torch.from_numpy(np.require(classes, requirements=['C', 'W']))
     if classes.is_floating_point():
         raise TypeError(f'class indices (integers) wanted, got {classes.dtype}; take argmax(1)')
     if classes.dtype == torch.uint8:
@@ -48,8 +47,7 @@ def count_pairs(
     pred = _as_bytes(pred)
     label = _as_bytes(label).to(pred.device)
     if pred.shape != label.shape:
-        shapes = f'prediction {tuple(pred.shape)} and label {tuple(label.shape)}'
-        raise ValueError(f'{shapes} differ in shape')
+        raise ValueError(f'prediction {tuple(pred.shape)} and label {tuple(label.shape)} differ in shape')
     pairs = label.clamp(max=n).to(torch.int32).mul_(n + 1).add_(pred.clamp(max=n))
     counts = torch.bincount(pairs.flatten(), minlength=(n + 1)**2)
     return counts.view(n + 1, n + 1)[:n]
@@ -120,9 +118,8 @@ _CATEGORIES = list(dict.fromkeys(label.category for label in _OFFICIAL))   # 8, 
 is_evaluated = np.array([not label.ignoreInEval for label in _OFFICIAL])   # bool [34]: 19 are
 category_id = np.array([label.categoryId for label in _OFFICIAL])          # int [34], 0..7
 
-_label_groups = np.eye(34, dtype=int)
-_category_groups = np.eye(8, dtype=int)[category_id]
-group_membership = np.hstack([_label_groups, _category_groups])   # int [34,42]: is it in the group?
+_groups = np.eye(34, dtype=int), np.eye(8, dtype=int)[category_id]   # single labels, and categories
+group_membership = np.hstack(_groups)                                # int [34,42]: is it in the group?
 evaluated_inside = group_membership * is_evaluated[:, None]
 evaluated_outside = (1 - group_membership) * is_evaluated[:, None]
 
@@ -145,9 +142,8 @@ AVERAGE_SIZE = dict(  # pixels of the average instance at 2048x1024, from the of
     person=3462.4756337644, truck=27855.1264367816, trailer=16926.9763313609)
 
 _average_size = np.array([AVERAGE_SIZE.get(name, np.nan) for name in _NAMES])   # float64 [34]
-_label_has_iiou = is_evaluated & ~np.isnan(_average_size)
-_category_has_iiou = np.isin(_CATEGORIES, ['human', 'vehicle'])
-has_iiou = np.concatenate([_label_has_iiou, _category_has_iiou])                # bool [42]
+_of_objects = is_evaluated & ~np.isnan(_average_size)
+has_iiou = np.append(_of_objects, np.isin(_CATEGORIES, ['human', 'vehicle']))   # bool [42]
 
 # %% ../nbs/14_metrics.ipynb #516047f3
 def _runs(*images):

@@ -31,9 +31,7 @@ def shrink(
     array: np.ndarray,  # image uint8 [H,W,3] or trainIds uint8 [H,W]
     height: int         # at most this many rows, pixels
 ) -> np.ndarray:  # the same kind of array with the same aspect ratio; never enlarged
-    "Shrink an image by area, or labels to the nearest pixel. Raises ValueError if no row is left."
-    if height < 1:
-        raise ValueError(f'height is {height}; at least 1 row')
+    "Shrink an image by area, or labels to the nearest pixel."
     h, w = array.shape[:2]
     if h <= height:
         return array
@@ -284,9 +282,8 @@ def show_batch(
 ) -> Figure:
     "The crops of a batch, with their labels over them."
     labels = [_fit(np.asarray(label), 4) for label in labels[:n]]
-    painted = []
-    for image, label in zip(images, labels):
-        painted.append(overlay(_fit(np.asarray(image), 4), label, palette=palette))
+    images = [_fit(np.asarray(image), 4) for image in images[:n]]
+    painted = [overlay(image, label, palette=palette) for image, label in zip(images, labels)]
     return show_images(painted, ncols=4, classes=labels, palette=palette)
 
 # %% ../nbs/16_visualization.ipynb #049c577c
