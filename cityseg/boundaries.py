@@ -18,7 +18,7 @@ import torch
 from .core import prefetch, printable, progress_bar
 from .frame import Frame, find_predictions
 from .labels import CITYSCAPES, LabelSet, VOID
-from .metrics import mean_iou, read_pair, score_table
+from .metrics import mean_iou, read_compared, score_table
 
 # %% ../nbs/15_boundaries.ipynb #2aafc2e5
 def _square(n):
@@ -167,7 +167,7 @@ def evaluate_boundaries(
     paths = predictions if isinstance(predictions, dict) else find_predictions(predictions)
     total = BoundaryScores(listed[0].label_set, widths)
     def count(frame):
-        pair = read_pair(frame, paths.get(frame.name))
+        pair = read_compared(frame, paths.get(frame.name))
         return BoundaryScores(frame.label_set, widths).update(*pair)
     counted = prefetch(count, listed, workers or min(8, os.cpu_count()))
     for scores in progress_bar(counted, total=len(listed), desc='boundaries'):

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 import imageio_ffmpeg
 import numpy as np
-from .core import progress_bar
-from .core import DataError, atomic_write, check_regular_file, prefetch
+from .core import DataError, atomic_write, check_regular_file, prefetch, progress_bar
 from .frame import FRAME_NAME, Frame
 from .labels import CITYSCAPES
 from .submission import predict_ahead, prediction_png
@@ -136,17 +135,17 @@ def copy_sound(
     return str(path) if subprocess.run(command, capture_output=True).returncode == 0 else None
 
 # %% ../nbs/29_footage.ipynb #0acb2e11
-def _named_pictures(source, every):
+def _named_pictures(source):
     "Names and pictures of a film, a picture, a folder or what a pattern matches; how many there are."
     if is_film(source) and not re.search(r'[*?[]', str(source)):
-        footage = open_film(source, every=every)
+        footage = open_film(source)
         numbered = enumerate(film_pictures(footage))
         return ((f'{footage.path.stem}_{n:06}', image) for n, image in numbered), footage.count
     source = Path(source)
     paths = source if source.is_dir() else [source]
     if not source.exists():
         paths = sorted(source.parent.glob(source.name))
-    listed = folder_frames(paths)[::every]
+    listed = folder_frames(paths)
     if not listed:
         raise DataError(source, 'matches no picture', 'name a picture, a folder of pictures or a film')
     stems = [frame.image_path.stem for frame in listed]
@@ -158,12 +157,11 @@ def _named_pictures(source, every):
 def predict_pictures(
     predict: Callable,   # image uint8 [H,W,3] -> trainIds uint8 [H,W], such as a `Predictor`
     source: Path | str,  # a picture, a folder of pictures, a pattern such as 'photos/*.jpg', or a film
-    out: Path,           # folder to write to: NAME_labelIds.png and NAME_overlay.jpg
-    every: int = 1       # of so many pictures one is taken
+    out: Path            # folder to write to: NAME_labelIds.png and NAME_overlay.jpg
 ) -> int:                # how many were predicted
     "Write what a network sees in pictures of your own. Raises DataError for what is none."
     from cityseg.visualization import jpeg, overlay   # brings torch, which listing does without
-    pictures, total = _named_pictures(source, every)
+    pictures, total = _named_pictures(source)
     out, count = Path(out), 0
     label_set = getattr(predict, 'label_set', CITYSCAPES)
     predicted = predict_ahead(predict, pictures, getattr(predict, 'at_once', 1))

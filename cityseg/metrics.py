@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Array', 'is_evaluated', 'category_id', 'group_membership', 'evaluated_inside', 'evaluated_outside', 'AVERAGE_SIZE',
            'has_iiou', 'count_pairs', 'mean_iou', 'Confusion', 'group_iou', 'count_ids', 'instance_hits', 'score_table',
-           'Scores', 'ClassScores', 'read_pair', 'evaluate']
+           'Scores', 'ClassScores', 'read_compared', 'evaluate']
 
 # %% ../nbs/14_metrics.ipynb #5db107ab
 import csv
@@ -432,7 +432,7 @@ def _official_scores(wanted, paths, workers):
     return _final_scores(matrix, weighted, frame_ious, note)
 
 # %% ../nbs/14_metrics.ipynb #7de0b101
-def read_pair(
+def read_compared(
     frame: Frame,
     path: Path  # of its prediction; None: it has none
 ) -> tuple:     # predicted trainIds, true trainIds, uint8 [H,W] each
@@ -450,7 +450,7 @@ def _class_scores(wanted, paths, workers):
     total = Confusion(len(label_set), strict=False)
 
     def count(frame, path):
-        return Confusion(len(label_set), strict=False).update(*read_pair(frame, path)), None
+        return Confusion(len(label_set), strict=False).update(*read_compared(frame, path)), None
 
     for frame, confusion in _count_frames(count, wanted, paths, workers):
         total += confusion

@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
-from .core import progress_bar
-from .core import did_you_mean
+from .core import did_you_mean, progress_bar
 from .frame import Frame, check_same_classes
 from .metrics import Confusion
 from .visualization import figure, plain_axes

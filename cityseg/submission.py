@@ -11,14 +11,12 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
 from itertools import chain, islice
 from pathlib import Path, PureWindowsPath
 from queue import SimpleQueue
 import cv2
 import numpy as np
-from .core import progress_bar
-from .core import DataError, Fault, Remark, atomic_write, prefetch, shard
+from .core import DataError, Fault, Remark, atomic_write, prefetch, progress_bar, shard
 from .frame import FRAME_NAME, find_predictions, read_prediction
 from .images import members, read_file, read_ids, train_ids_suspected
 from .labels import CITYSCAPES, CLASSES, LabelSet, VOID, note_label_set, to_label_ids
@@ -62,12 +60,10 @@ def write_prediction(
     train_ids: np.ndarray,  # uint8 [H,W], 0..18 in Cityscapes
     folder: Path,           # where to; made when missing
     name: str,              # of the frame; the benchmark knows <city>_<sequence>_<frame>
-    tag: str = '',          # of the predictor, noted in the file
-    label_set: LabelSet = CITYSCAPES,
-    void: bool = False      # may there be void (255), as in labels to train on?
+    **options               # of `prediction_png`
 ) -> Path:                  # <folder>/<name>_predIds.png
     "Write a prediction as `prediction_png` makes it. Raises TypeError or ValueError for what is none."
-    png = prediction_png(train_ids, name, tag, label_set, void)
+    png = prediction_png(train_ids, name, **options)
     if name.startswith('.') or PureWindowsPath(name).name != name:
         raise ValueError(f'{name!r} is no frame name: no file can be called so')
     path = Path(folder)/f'{name}_predIds.png'
@@ -219,19 +215,11 @@ def _name_faults(root, files, sizes):
 def _content_faults(candidate):
     "What is wrong with what a file holds, as `Fault`s; `candidate` is a member and its frame's size."
     member, size = candidate
-    member = member._replace(read_bytes=cache(member.read_bytes))   # read once, looked at twice
-    path = Path(member.name)
     try:
         flaw = _ids_flaw(read_ids(member, size, highest=255))
     except DataError as error:
-        what = error.fault.what
-        kind = ', a colour picture' if 'RGB' in what else ''
-        return [error.fault._replace(path=path, what=what + kind)]
-    faults = [Fault(path, *flaw)] if flaw else []
-    is_palette = member.read_bytes()[25] == 3   # the colour type in the PNG's header
-    if is_palette:
-        faults.append(Remark(path, 'is a palette PNG', 'fine: its indices are scored'))
-    return faults
+        return [error.fault._replace(path=Path(member.name))]
+    return [Fault(Path(member.name), *flaw)] if flaw else []
 
 # %% ../nbs/24_submission.ipynb #c6a2aa88
 TEST_SET = Counter(berlin=544, bielefeld=181, bonn=46, leverkusen=58, mainz=298, munich=398)   # frames

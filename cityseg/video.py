@@ -21,8 +21,7 @@ import cv2
 import imageio_ffmpeg
 import numpy as np
 from PIL import Image, ImageDraw
-from .core import progress_bar
-from .core import atomic_write, did_you_mean, prefetch, printable
+from .core import atomic_write, did_you_mean, prefetch, printable, progress_bar
 from .footage import copy_sound, film_pictures, folder_frames, is_film, open_film
 from .frame import Frame, find_predictions, label_set_of, read_prediction
 from .labels import LabelSet
@@ -138,7 +137,7 @@ def _check_mp4(path, out, total):
 # %% ../nbs/30_video.ipynb #66dfd469
 def _write_gif(pictures, path, fps, label_set):
     "Write RGB pictures as a gif of few colours: the classes' own, and those that suit the film best."
-    kept = label_set.colors[:min(len(label_set), 128)]
+    kept = label_set.colors[:len(label_set)][:128]
     free = max(64, 2*len(kept)) - len(kept)
     every = math.ceil(len(pictures)/12)
     sample = Image.fromarray(np.vstack([picture[::4, ::4] for picture in pictures[::every]]))
@@ -181,9 +180,7 @@ def spread(
     frames: Sequence,  # of anything
     count: int         # at most so many, evenly spread; 0: all
 ) -> list:
-    "Fewer frames, from the first to the last. Raises ValueError for less than none."
-    if count < 0:
-        raise ValueError(f'count is {count}; 0 is all, and no number is less')
+    "Fewer frames, from the first to the last."
     if not 0 < count < len(frames):
         return list(frames)
     chosen = np.linspace(0, len(frames) - 1, count).round().astype(int)
@@ -298,7 +295,7 @@ def _film_height(size, height, view):
     "How many rows a frame may have in a film that players show."
     rows, columns = size
     widest = _WIDEST/2 - 8 if view == 'beside' else _WIDEST   # two pictures, and what is between them
-    return min(height, _WIDEST, int(widest*rows/columns)) if rows else height
+    return min(height, _WIDEST, int(widest*rows/columns))
 
 # %% ../nbs/30_video.ipynb #61469011
 def timelapse(
