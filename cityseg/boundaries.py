@@ -30,7 +30,8 @@ def rims(
     d: int                  # how wide a rim is, pixels, 1 or more
 ) -> np.ndarray:            # bool [H,W]
     "The pixels of all masks that d erosions take away: their boundary regions."
-    lowest, highest = (change(train_ids, _square(d)) for change in (cv2.erode, cv2.dilate))
+    lowest = cv2.erode(train_ids, _square(d))
+    highest = cv2.dilate(train_ids, _square(d))
     rim = lowest != highest
     rim[:d] = rim[-d:] = rim[:, :d] = rim[:, -d:] = True
     return rim

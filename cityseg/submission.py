@@ -95,17 +95,6 @@ def predict_ahead(
     batches = iter(lambda: list(islice(pictures, at_once)), [])
     return chain.from_iterable(prefetch(predict_some, batches, len(copies)))
 
-# %% ../nbs/24_submission.ipynb #f82c63bf
-def _is_done(path, frame, tag, label_set):
-    "Is this file a whole prediction of the frame, made by a predictor of this tag?"
-    if not tag:
-        return False
-    try:
-        made_by_this = _tag_chunk(tag) in read_file(path)[:512]
-        return made_by_this and read_prediction(path, label_set).shape == tuple(frame.size)
-    except ValueError:
-        return False
-
 # %% ../nbs/24_submission.ipynb #a0da7a17
 def write_predictions(
     predict: Callable,  # image uint8 [H,W,3] -> trainIds uint8 [H,W], such as a `Predictor`
@@ -116,16 +105,21 @@ def write_predictions(
     folder, frames = Path(folder), shard(frames)
     tag = getattr(predict, 'tag', None) or ''
     label_set = getattr(predict, 'label_set', CITYSCAPES)
-    void = bool(getattr(predict, 'confidence', 0))
+    void = bool(getattr(predict, 'confidence', 0))   # for what it isn't sure of
     note_label_set(label_set, folder)
     paths = {frame.name: folder/f'{frame.name}_predIds.png' for frame in frames}
 
-    def is_done(frame):
-        return _is_done(paths[frame.name], frame, tag, label_set)
+    def is_done(frame):   # a whole prediction, by a predictor of this tag?
+        path = paths[frame.name]
+        try:
+            made_by_this = tag and _tag_chunk(tag) in read_file(path)[:512]
+            return made_by_this and read_prediction(path, label_set).shape == tuple(frame.size)
+        except ValueError:
+            return False
 
     def write(predicted):
         (frame, _), train_ids = predicted
-        write_prediction(train_ids, folder, frame.name, tag, label_set, void)
+        write_prediction(train_ids, folder, frame.name, tag=tag, label_set=label_set, void=void)
 
     todo = [frame for done, frame in zip(prefetch(is_done, frames, 2), frames) if not done]
     read = prefetch(lambda frame: (frame, frame.image()), todo, 2)
