@@ -4,10 +4,9 @@
 
 # %% auto #0
 __all__ = ['MODEL_METADATA', 'VARIATION_METADATA', 'UNFINISHED', 'Unanswered', 'answer_error', 'kaggle_user', 'pull_kernel',
-           'newest_run', 'gpu_quota', 'push_kernel', 'push_model', 'kernel_status', 'session_states', 'follow_kernel',
-           'kernel_logs', 'log_so_far', 'fetch_kernel']
+           'gpu_quota', 'push_kernel', 'push_model', 'kernel_status', 'kernel_logs', 'follow_kernel', 'fetch_kernel']
 
-# %% ../nbs/39_client.ipynb #b9bf1ea7
+# %% ../nbs/39_client.ipynb #99f2a2c8
 import json
 import math
 import os
@@ -19,7 +18,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -47,12 +47,9 @@ _UNANSWERED = {   # likewise, where nothing was decided
     'Expecting value|JSONDecode': 'that was no answer of Kaggle (a page of a proxy, or of maintenance?): '
                                   'look at kaggle.com in a browser, try again later'}
 
-# %% ../nbs/39_client.ipynb #7ef5d8ec
-class Unanswered(RuntimeError):
-    "Kaggle has decided nothing: the same may be asked again. `said`: what came until then."
-    def __init__(self, message: str, said: str = ''):
-        super().__init__(message)
-        self.said = said
+# %% ../nbs/39_client.ipynb #290de368
+class Unanswered(ConnectionError):
+    "Kaggle has decided nothing: the same may be asked again."
 
 def _in_a_line(text):
     "What the client printed, as one line of at most 300 letters."
@@ -67,7 +64,7 @@ def _in_a_line(text):
 def answer_error(
     what: str,  # what was asked: 'kaggle kernels push failed'
     text: str   # what the client printed
-) -> RuntimeError:
+) -> Exception: # RuntimeError, or `Unanswered`
     "The error that says in one line what was answered, and what to do if we know it."
     line = _in_a_line(text)
     for kinds, error in ((_REMEDIES, RuntimeError), (_UNANSWERED, Unanswered)):
@@ -76,15 +73,14 @@ def answer_error(
                 return error(f'{what}: {line}; {remedy}')
     return RuntimeError(f'{what}: {line}')
 
-# %% ../nbs/39_client.ipynb #f9841f0e
-_PAUSES = 5, 20, 60   # seconds before a read is asked again
-
+# %% ../nbs/39_client.ipynb #a3efe01d
 def _readable(text):
     "What a terminal would show of a text in the end: no colours, and of a line drawn anew the last state."
     text = re.sub(r'\x1b\[[0-9;?]*[A-Za-z]', '', text)
     lines = [line.rstrip('\r').rpartition('\r')[2] for line in text.split('\n')]
     return printable('\n'.join(lines))
 
+# %% ../nbs/39_client.ipynb #a6c1aa74
 def _start_client(args):
     "Kaggle's client as a process, and a queue of the lines that it prints; None is the last."
     own = str(Path(sys.executable).parent)   # this environment's client goes before others
@@ -104,7 +100,7 @@ def _start_client(args):
     threading.Thread(target=listen, daemon=True).start()
     return client, lines
 
-# %% ../nbs/39_client.ipynb #a112128b
+# %% ../nbs/39_client.ipynb #96e765c2
 def _kaggle(*args, show=None, silence=120):
     "What the client prints (`show` gets each line as it comes); raises, with a remedy."
     client, lines = _start_client(args)
@@ -117,7 +113,7 @@ def _kaggle(*args, show=None, silence=120):
                     show(line.rstrip())
             client.wait()
         except queue.Empty:
-            raise Unanswered(f'{what}: no answer for {silence} seconds; try again later', text) from None
+            raise Unanswered(f'{what}: no answer for {silence} seconds; try again later') from None
         finally:
             client.kill()   # if it hasn't ended
     if client.returncode and re.search('Authentication required|401 Client', text):
@@ -126,6 +122,9 @@ def _kaggle(*args, show=None, silence=120):
     if client.returncode:
         raise answer_error(what, text)
     return text.strip()
+
+# %% ../nbs/39_client.ipynb #ef4aede3
+_PAUSES = 5, 20, 60   # seconds
 
 def _read(*args, **options):
     "`_kaggle` for what changes nothing there: asked again while there is no answer."
@@ -145,7 +144,7 @@ def kaggle_user() -> str:
         raise PermissionError('not logged in to Kaggle; run `kaggle auth login`')
     return found[1]
 
-# %% ../nbs/39_client.ipynb #4ee56b21
+# %% ../nbs/39_client.ipynb #e7b2e992
 def pull_kernel(
     id: str  # owner/slug
 ) -> tuple[dict, str]:  # its metadata, and the text of its notebook; {} and '' where there is none
@@ -153,8 +152,6 @@ def pull_kernel(
     with tempfile.TemporaryDirectory() as folder:
         try:
             _read('kernels', 'pull', id, '-p', folder, '-m')
-        except Unanswered:
-            raise
         except RuntimeError:
             return {}, ''
         metadata = read_json(Path(folder)/METADATA)
@@ -164,23 +161,21 @@ def _is_there(*words):
     "Does Kaggle know what is asked for, as far as this login can see?"
     try:
         _read(*words)
-    except Unanswered:
-        raise
     except RuntimeError as error:
         if not re.search('403 |404 |denied|not found', str(error), re.I):
             raise
         return False
     return True
 
-def newest_run(
-    owner: str  # Kaggle name
-) -> str:       # owner/slug
-    "Of the two kernels that train, the one that was pushed last."
+# %% ../nbs/39_client.ipynb #de8db75a
+def _newest_run(owner):
+    "Of the two kernels that train, the one that was pushed last: owner/slug."
     trainings = [kernel_id(name, owner) for name in ('train', 'continue')]
     said = _read('kernels', 'list', '-m', '--sort-by', 'dateRun', '--page-size', '100', '--format', 'json')
     refs = re.findall(r'"ref": "([^"]+)"', said)
     return next((ref for ref in refs if ref in trainings), trainings[0])
 
+# %% ../nbs/39_client.ipynb #d3334df0
 def _send(built, mark, limit, no_run):
     "Push a folder once; the client's words. A reply that was lost is made up for."
     id = read_json(built/METADATA)['id']
@@ -203,7 +198,7 @@ def gpu_quota() -> tuple[float, str]:  # hours; a time in ISO format, '' where i
         return math.inf, ''
     return float(found[1]), found[2]
 
-# %% ../nbs/39_client.ipynb #19adc4c0
+# %% ../nbs/39_client.ipynb #6982fc3b
 def push_kernel(
     name: str | Path,      # a folder, the name of one in kaggle/ (train), or any notebook's path
     owner: str = None,     # Kaggle name; None: that of the person's own login
@@ -222,7 +217,7 @@ def push_kernel(
         metadata = read_json(built/METADATA)
         uses_run = metadata.get('kernel_sources') == [kernel_id('train', owner)]
         if uses_run and not options.get('after') and metadata['id'] != kernel_id('continue', owner):
-            metadata['kernel_sources'] = [newest_run(owner)]
+            metadata['kernel_sources'] = [_newest_run(owner)]
             write_json(built/METADATA, metadata)
         said = _send(built, mark, int(3600*(options.get('hours') or 0)), no_run)
     address = re.search(r'successfully pushed\.\s+Please check progress at (\S+)', said)
@@ -237,7 +232,7 @@ def push_kernel(
         raise RuntimeError(f'pushed, but {"; ".join(dropped)}. It runs without: {remedy}')
     return address[1]
 
-# %% ../nbs/39_client.ipynb #331a9270
+# %% ../nbs/39_client.ipynb #d6624d76
 MODEL_METADATA = 'model-metadata.json'
 VARIATION_METADATA = 'model-instance-metadata.json'
 
@@ -253,7 +248,7 @@ def push_model(
     id: str,              # owner/slug
     public: bool = False  # for all to see? else private, or as it is
 ) -> str:                 # its address
-    "Send a model to Kaggle; what is there already gets a new version. Raises PermissionError, RuntimeError."
+    "Send a model to Kaggle; what is there already gets a new version. Raises OSError, RuntimeError."
     page = read_json(folder/MODEL_METADATA)
     about = read_json(folder/VARIATION_METADATA)
     variation = f'{id}/{about["framework"]}/{about["instanceSlug"]}'
@@ -269,13 +264,13 @@ def push_model(
             write_json(Path(changed)/MODEL_METADATA, page)
             _models('update', '-p', changed)
     except RuntimeError as error:
-        if not isinstance(error, Unanswered) and re.search('403 |denied', str(error)):
+        if re.search('403 |denied', str(error)):
             raise PermissionError(f'Kaggle does not let you write to {id}: name your own account, '
                                   f'as in --to kaggle:{kaggle_user()}/{page["slug"]}') from error
         raise
     return f'https://www.kaggle.com/models/{id}'
 
-# %% ../nbs/39_client.ipynb #8ab7b747
+# %% ../nbs/39_client.ipynb #0ba40f0d
 UNFINISHED = 'queued', 'running', 'new_script', 'cancel_requested'   # states of a session
 
 def _own_id(name):
@@ -293,45 +288,7 @@ def kernel_status(
         raise answer_error(f'no status of {name}', said)
     return found[1].lower(), found[2] or ''
 
-# %% ../nbs/39_client.ipynb #ef55b16e
-def session_states(
-    name: str | Path,     # owner/slug, or a name in kaggle/
-    every: float = 60,    # seconds between looks
-    patience: int = 60    # looks in a row that may get no answer
-) -> Iterator[tuple]:     # each look's `kernel_status`; the last one is of a session that is over
-    "Look again and again how a session stands. Raises `Unanswered` if nobody says at first, or for too long."
-    status, unanswered = None, 0
-    while True:
-        try:
-            status = kernel_status(name)
-            unanswered = 0
-        except Unanswered:
-            unanswered += 1
-            if status is None or unanswered > patience:
-                raise
-            status = 'no answer', 'trying again'
-        yield status
-        if status[0] not in (*UNFINISHED, 'no answer'):
-            return
-        time.sleep(every)
-
-def follow_kernel(
-    name: str | Path,    # owner/slug, or a name in kaggle/
-    every: float = 60,   # seconds between looks
-    patience: int = 60   # looks in a row that may get no answer
-) -> tuple[str, str]:    # the last `kernel_status`
-    "Wait until a kernel's session is over; each change of its state is a line."
-    begin, shown = time.monotonic(), None
-    for status in session_states(name, every, patience):
-        if status != shown:
-            logger.info(f'{(time.monotonic() - begin)/60:6.1f} min  {" ".join(status)}')
-            shown = status
-    if status[0] != 'complete':
-        logger.info(f'cityseg kernel logs {name} shows why, '
-                    f'cityseg kernel fetch {name} brings what it kept')
-    return status
-
-# %% ../nbs/39_client.ipynb #117688b6
+# %% ../nbs/39_client.ipynb #62e3ba25
 def kernel_logs(
     name: str | Path,     # owner/slug, or a name in kaggle/
     follow: bool = False  # print what it says as it says it, until the session is over
@@ -347,15 +304,51 @@ def kernel_logs(
     except (ValueError, TypeError, KeyError):
         return text   # no list of events
 
-def log_so_far(
+def _log_so_far(id):
+    "The lines that a session has printed, while it runs: all until it is silent for ten seconds."
+    lines = []
+    with suppress(Unanswered):
+        _kaggle('kernels', 'logs', id, '--follow', show=lines.append, silence=10)
+    return lines
+
+# %% ../nbs/39_client.ipynb #b992fa2f
+def _states(id, every):
+    "Each look's `kernel_status`, to the session's end. Raises `Unanswered` at first, or after many looks."
+    left = 0   # looks in a row that may get no answer
+    while True:
+        try:
+            status, left = kernel_status(id), 60
+        except Unanswered:
+            if not left:
+                raise
+            status, left = ('no answer', 'trying again'), left - 1
+        yield status
+        if status[0] not in (*UNFINISHED, 'no answer'):
+            return
+        time.sleep(every)
+
+# %% ../nbs/39_client.ipynb #98e05bfe
+def follow_kernel(
     name: str | Path,    # owner/slug, or a name in kaggle/
-    silence: float = 10  # seconds without a word after which that is all
-) -> str:
-    "What a kernel's session has printed until now, while it runs."
-    try:
-        return _kaggle('kernels', 'logs', _own_id(name), '--follow', silence=silence)
-    except Unanswered as error:
-        return error.said
+    every: float = 60,   # seconds between looks
+    log: Path = None     # file for what it prints, of which the newest iteration is told, too
+) -> tuple[str, str]:    # the last `kernel_status`
+    "Wait until a kernel's session is over; whatever changes is a line. Raises `Unanswered`."
+    id = _own_id(name)
+    iteration = told = ''
+    for look, (state, message) in enumerate(_states(id, every)):
+        if log and state == 'running' and look % 10 == 0:
+            lines = _log_so_far(id)
+            log.write_text('\n'.join(lines), 'utf-8')
+            iteration = next((line for line in reversed(lines) if line.startswith('iteration ')), iteration)
+        line = ' '.join(filter(None, (state, message, iteration)))
+        if line != told:
+            logger.info(line)
+            told = line
+    if state != 'complete':
+        logger.info(f'cityseg kernel logs {name} shows why, '
+                    f'cityseg kernel fetch {name} brings what it kept')
+    return state, message
 
 # %% ../nbs/39_client.ipynb #6de5b732
 _INSIDE = r'^(?!.*[\x00-\x1f])(?![/\\]|\w:)(?!(.*[/\\])?\.\.([/\\]|$))'   # begins a pattern of file names
@@ -384,7 +377,7 @@ def _set_aside(folder, kept):
     folder.rename(aside)
     logger.info(f'what an earlier session left is in {aside} now')
 
-# %% ../nbs/39_client.ipynb #a71bed55
+# %% ../nbs/39_client.ipynb #209d2fd0
 def fetch_kernel(
     name: str | Path,   # owner/slug, or a name in kaggle/
     out: Path = 'runs'  # folder to write to
@@ -407,11 +400,11 @@ def fetch_kernel(
     for attempt in range(2):
         _read('kernels', 'output', id, '-p', folder, '--file-pattern', others, show=logger.info, silence=1800)
         damaged = damaged_files(folder, kept)
-        for path in damaged:
-            path.unlink(missing_ok=True)   # the client skips what is there
         if not damaged:
             break
-    if damaged:
+        for path in damaged:
+            path.unlink(missing_ok=True)   # the client skips what is there
+    else:
         which = f'{len(damaged)} files did not come whole, such as {damaged[0].name}'
         raise RuntimeError(printable(f'{id}: {which}; fetch again'))
     brought = [path.name for path in folder.rglob('*') if path.is_file()]

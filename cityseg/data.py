@@ -22,7 +22,7 @@ from .images import INSTANCES, instances_to_label_ids, read_ids, train_ids_suspe
 from .labels import CITYSCAPES, LabelSet, noted_label_set, settle_label_set
 from .store import Store, is_store, verify
 
-# %% ../nbs/09_data.ipynb #06bf6ca4
+# %% ../nbs/09_data.ipynb #5cb0122a
 _EDITION = r'(?:_blurred|_foggy_beta_[\d.]+|_rain_[\w.]+)?'   # of the same photos
 _IMAGE = re.compile(rf'(.+_\d{{6}}_\d{{6}})_leftImg8bit{_EDITION}\.(?i:png|jpe?g)$')
 _LABEL = re.compile(r'(.+_\d{6}_\d{6})_gt(Fine|Coarse)_(labelIds|instanceIds)\.(?i:png)$')
@@ -30,7 +30,6 @@ _DERIVED = re.compile(r'(.+_\d{6}_\d{6})_gt(Fine|Coarse)_(labelTrainIds|color)\.
 _LABEL_KIND = re.compile('.+_gt(Fine|Coarse)_')   # any file of the ground truth
 _PAIR = re.compile(r'0*(\d+)\.(?i:png|jpe?g)$')
 _ZIP = re.compile(r'(leftImg8bit|gtFine|gtCoarse).*\.zip$')
-
 
 # %% ../nbs/09_data.ipynb #ef35ec7e
 def _all_files(split):
@@ -465,13 +464,15 @@ def _instances_missing(listed):
     remedy = 'add them: without, evaluation gives no iIoU'
     return [Remark(path, 'has no instanceIds beside it, as others have', remedy) for path in without]
 
-# %% ../nbs/09_data.ipynb #a89a5107
+# %% ../nbs/09_data.ipynb #39c2001f
 def check(
     root: Path | Root,          # a data set, or a store
     label_set: LabelSet = None  # default: what `remembered_label_set` says, or Cityscapes' 19 classes
 ) -> list[Fault]:               # empty when all is well; a `Remark` is no fault
     "Open every file of a data set and list all faults at once; of a store compare checksums, too."
     if not isinstance(root, Root) and is_store(root):
+        if label_set:
+            settle_label_set(label_set, Store(root).label_set, root)
         faults = verify(root)
         labelled = [frame for frame in Store(root).frames if frame.labelled] if not faults else []
         return faults + [fault for frame in labelled for fault in _packed_faults(frame)]

@@ -6,7 +6,7 @@
 __all__ = ['PROJECT', 'METADATA', 'PLACEHOLDER', 'SHAPES', 'package_files', 'build_wheel', 'check_kernel', 'check_code',
            'kernel_folder', 'kernel_id', 'build_kernel']
 
-# %% ../nbs/38_kernels.ipynb #76f84b3e
+# %% ../nbs/38_kernels.ipynb #fafd6917
 import base64
 import io
 import json
@@ -18,12 +18,12 @@ import zipfile
 from hashlib import sha1
 from pathlib import Path
 import cityseg
-from .core import DataError, Fault, Remark, did_you_mean, logger, read_json, shape_fault, write_json
+from .core import DataError, Fault, Remark, did_you_mean, logger, read_json, write_json
 from .session import PACKAGE, requirements
 
 PROJECT = PACKAGE.parent   # the clone, with nbs/ and kaggle/; or where the package was installed
 
-# %% ../nbs/38_kernels.ipynb #4fd1159e
+# %% ../nbs/38_kernels.ipynb #f7b402db
 def package_files(
     package: Path = PACKAGE  # cityseg/, as nbdev exported it
 ) -> list[Path]:
@@ -34,6 +34,7 @@ def package_files(
     pages = [path for path in package.iterdir() if path.suffix in ('.html', '.css', '.js')]
     return sorted(exported + [path for path in pages if f"'{path.name}'" in named])
 
+# %% ../nbs/38_kernels.ipynb #ab944037
 def build_wheel() -> tuple[str, bytes]:  # file name, content
     "cityseg itself as a wheel; the same code gives the same bytes."
     files = {f'cityseg/{path.name}': path.read_bytes() for path in package_files()}
@@ -110,16 +111,14 @@ def _notebook_faults(notebook):
     if aboard and aboard[1] != base64.b64encode(build_wheel()[1]).decode():
         yield 'carries an older cityseg', 'build it again'
 
-# %% ../nbs/38_kernels.ipynb #f184addf
+# %% ../nbs/38_kernels.ipynb #48073160
 def _read_notebook(path):
     "A notebook, the source of each cell as one text."
     notebook = read_json(path, _NOTEBOOK_SHAPE, 'save it again in Jupyter')
     notebook.get('metadata', {}).pop('widgets', None)
-    for number, cell in enumerate(notebook['cells']):
-        if isinstance(cell['source'], list):
-            if fault := shape_fault(cell['source'], [str], f'the source of cell {number}'):
-                raise DataError(path, f'is not what it should be: {fault}', 'save it again in Jupyter')
-            cell['source'] = ''.join(cell['source'])
+    for cell in notebook['cells']:
+        if isinstance(cell['source'], list):   # of lines
+            cell['source'] = ''.join(map(str, cell['source']))
     return notebook
 
 def _title(stem):
@@ -128,6 +127,7 @@ def _title(stem):
     words = re.findall('[A-Za-z0-9]+', plain) or ['notebook', sha1(stem.encode()).hexdigest()[:6]]
     return ' '.join(['cityseg', *words])[:50].strip()
 
+# %% ../nbs/38_kernels.ipynb #9ba41a60
 def _wrap_notebook(path):
     "A notebook as a kernel: after train's cells that install cityseg, under a title of its own."
     notebook = _read_notebook(path)
@@ -230,7 +230,7 @@ def kernel_id(
         raise ValueError(f'{id!r} is no kernel; give owner/slug, such as ada/cityseg-train, or its folder')
     return id
 
-# %% ../nbs/38_kernels.ipynb #fce6aee2
+# %% ../nbs/38_kernels.ipynb #ebe4a18a
 def _fill_slot(notebook, hours, mark):
     "Put the code into a kernel's notebook, in a cell that Kaggle shows folded; and the session's hours."
     slots = [cell for cell in notebook['cells'] if _SLOT in cell['source'].splitlines()]
@@ -241,13 +241,14 @@ def _fill_slot(notebook, hours, mark):
     filled = f"WHEEL, CODE = '{wheel}', '{base64.b64encode(content).decode()}'"
     comment = f'  # {mark}' if mark else ''
     slot['source'] = slot['source'].replace(_SLOT, filled + comment)
-    if hours is not None and not 0.1 <= hours <= 12:
-        raise ValueError(f'{hours:g} hours: Kaggle gives a session 12; ask for 0.1 to 12')
-    if hours:
+    if hours is not None:
+        if not 0.1 <= hours <= 12:
+            raise ValueError(f'{hours:g} hours: Kaggle gives a session 12; ask for 0.1 to 12')
         slot['source'] = re.sub(r'(?m)^HOURS = [\d.]+', f'HOURS = {hours:.2f}', slot['source'])
     folded = {'_kg_hide-input': True, 'jupyter': {'source_hidden': True}}
     slot['metadata'] = {**slot.get('metadata', {}), **folded}
 
+# %% ../nbs/38_kernels.ipynb #cee4859a
 def _fill_metadata(metadata, owner, data, accelerator, after, models, image):
     "A kernel's metadata with what is asked for in place of its own."
     metadata = json.loads(json.dumps(metadata).replace(PLACEHOLDER, owner))
@@ -265,17 +266,14 @@ def _fill_metadata(metadata, owner, data, accelerator, after, models, image):
         metadata |= dict(docker_image=image, docker_image_pinning_type='original')
     return metadata
 
-def _check_out(out, code_file):
-    "Raises `DataError` where a build would overwrite what no build has written."
-    if (out/METADATA).exists():
-        _, notebook = _read_kernel(out)
-        is_built = _FILLED.search(json.dumps(notebook))
-    else:
-        is_built = not (out/code_file).exists()
-    if not is_built:
+def _check_out(out):
+    "Raises `DataError` for a folder with a kernel or notebook that no build has written."
+    notebooks = list(out.glob('*.ipynb'))
+    built = [path for path in notebooks if _FILLED.search(path.read_text('utf-8', 'replace'))]
+    if len(built) < len(notebooks) or (out/METADATA).exists() and not built:
         raise DataError(out, 'holds a kernel or notebook of your own', 'build into another folder')
 
-# %% ../nbs/38_kernels.ipynb #ec3d8b5b
+# %% ../nbs/38_kernels.ipynb #dfb17727
 def build_kernel(
     name: str | Path,         # a folder, the name of one in kaggle/ (train), or any notebook's path
     out: Path,                # folder to write to; what an earlier build left there is replaced
@@ -291,7 +289,7 @@ def build_kernel(
     "Write a kernel folder that is ready to push. Raises `ValueError` with every fault."
     source, out = kernel_folder(name), Path(out)
     metadata, notebook = _read_kernel(source)
-    _check_out(out, metadata['code_file'])
+    _check_out(out)
     owner = owner or PLACEHOLDER
     if not re.fullmatch(r'[\w-]+', owner):
         raise ValueError(f'{owner!r} is no Kaggle name; give the one in the address of your profile')

@@ -6,7 +6,7 @@
 __all__ = ['Check', 'Pack', 'Train', 'train_options', 'Predict', 'Evaluate', 'Submit', 'Timelapse', 'Weather', 'Inspect',
            'Review', 'Correct', 'Compare']
 
-# %% ../nbs/43_verbs.ipynb #15e4fa31
+# %% ../nbs/43_verbs.ipynb #9a557113
 import os
 import re
 from dataclasses import dataclass, replace
@@ -17,13 +17,13 @@ from typing import Literal
 import tyro
 from tyro.conf import OmitArgPrefixes
 from .arguments import (
-    MODEL, ROOT, DataFlags, Places, footage_of, is_data, label_set_for, label_set_of, load_predictor,
-    load_sources, named_label_set, positional, report, short_name, show, splits_of)
+    MODEL, ROOT, DataFlags, Places, footage_of, is_data, label_set_for, load_predictor, load_source,
+    positional, report, short_name, show, splits_of)
 from .config import RECIPE_HELP, RECIPES, Run, find_start, recipe
 from .core import (
     DataError, atomic_write, check_out_files, check_out_folder, check_regular_file, logger, read_json)
 
-# %% ../nbs/43_verbs.ipynb #02be16b4
+# %% ../nbs/43_verbs.ipynb #522c47f0
 @dataclass
 class Check(DataFlags):
     "Is this data complete and sound? Lists every fault, with what to do."
@@ -31,9 +31,9 @@ class Check(DataFlags):
 
     def __call__(self):
         from cityseg.data import check
-        return report(check(self.data, label_set_of(self.root, self.labels)), 'complete and sound')
+        return report(check(self.data, self.label_set), 'complete and sound')
 
-# %% ../nbs/43_verbs.ipynb #315fa6b9
+# %% ../nbs/43_verbs.ipynb #0995f8fd
 @dataclass
 class Pack(DataFlags):
     """Pack frames once, losslessly, so that training reads only what a crop needs.
@@ -46,7 +46,6 @@ class Pack(DataFlags):
     verify: bool = False  # afterwards, compare every pixel with the data
 
     def __call__(self):
-        from cityseg.data import frames
         from cityseg.store import Store, pack, verify
         check_out_folder(self.out)
         if self.out.resolve() == self.root.resolve():
@@ -56,12 +55,12 @@ class Pack(DataFlags):
             raise DataError(self.root, 'holds no images of train or val', 'name its splits with --splits')
         listed = []
         for split in dict.fromkeys(splits):
-            listed += frames(self.data, split, label_set=named_label_set(self.labels))
+            listed += self.list_frames(split, label_set=self.label_set)
         show(Store(pack(listed, self.out, self.workers)), 'in', self.out)
         if self.verify:
             return report(verify(self.out, listed), 'every pixel is as in the data')
 
-# %% ../nbs/43_verbs.ipynb #93b85514
+# %% ../nbs/43_verbs.ipynb #14ebbb25
 @dataclass
 class Train(Places):
     """Train a model. Every field of a Run is a flag; --recipe says where their values start.
@@ -77,25 +76,20 @@ class Train(Places):
     gpus: int | None = None  # processes, one per GPU; default: all GPUs
     resume: bool = False  # go on with the training in --out, if there is one
 
-    def _labels(self):
-        "The run's label set as a text; where it says nothing, that of the data."
-        from cityseg.data import remembered_label_set
-        from cityseg.labels import spell_label_set
-        remembered = remembered_label_set(self.root)
-        if self.run.labels != 'cityscapes' or not remembered:
-            return self.run.labels
-        logger.info(f'the classes are those that the data remember: {remembered}')
-        return spell_label_set(remembered)
-
     def __call__(self):
         splits_of(self.data)   # is there any data?
         check_out_folder(self.out)
+        run = self.run
         if not self.resume:
-            find_start(self.run)
-        if self.run.store not in ('auto', 'none'):
-            check_out_folder(Path(self.run.store))
+            find_start(run)
+        if run.store not in ('auto', 'none'):
+            check_out_folder(Path(run.store))
+        from cityseg.data import remembered_label_set
+        from cityseg.labels import spell_label_set
+        if run.labels == 'cityscapes' and (remembered := remembered_label_set(self.root)):
+            logger.info(f'the classes are those that the data remember: {remembered}')
+            run = replace(run, labels=spell_label_set(remembered))
         from cityseg.training import launch
-        run = replace(self.run, labels=self._labels())
         row = launch(run, self.data, self.out, self.gpus, self.resume)
         is_first = int(os.environ.get('RANK', 0)) == 0  # under torchrun the others are silent
         if is_first and 'miou' in row:
@@ -117,7 +111,7 @@ def train_options(
         lines.append(fill(text, 96, initial_indent=f'  {known:10}  ', subsequent_indent=' '*14))
     return dict(default=start, description='\n'.join(lines))
 
-# %% ../nbs/43_verbs.ipynb #53ea96a3
+# %% ../nbs/43_verbs.ipynb #d297b7e9
 @dataclass
 class Predict(DataFlags):
     """Predict a split: labelId PNGs as the benchmark wants them, on all GPUs.
@@ -137,24 +131,21 @@ class Predict(DataFlags):
 
     def __call__(self):
         check_out_folder(self.out)
-        is_split = self.images or is_data(self.root)
-        from cityseg.data import frames, remembered_label_set
-        from cityseg.labels import settle_label_set
-        listed = frames(self.data, self.split, labels=False) if is_split else []
-        predict = load_predictor(self.model, named_label_set(self.labels), amp=self.amp, window=self.window,
-                             scales=self.scales, flip=self.flip, stride=self.stride, batch=self.batch,
-                             confidence=self.confidence)
-        settle_label_set(predict.label_set, remembered_label_set(self.root), self.root)
+        is_split = is_data(self.data)
+        listed = self.list_frames(self.split, labels=False) if is_split else []
+        predict = load_predictor(
+            self.model, self.label_set, window=self.window, stride=self.stride, batch=self.batch,
+            scales=self.scales, flip=self.flip, amp=self.amp, confidence=self.confidence)
+        self.check_classes(predict.label_set)
         if not is_split:
             from cityseg.footage import predict_pictures
             count = predict_pictures(predict, self.root, self.out)
             return show(f'{count} x labelIds and overlay in {self.out}')
         from cityseg.submission import write_predictions
         written = write_predictions(predict, listed, self.out)
-        of_all = f' (this process; {len(listed)} in all)' if len(written) < len(listed) else ''
-        show(f'{len(written)} predictions in {self.out}{of_all}')
+        show(f'{len(written)} predictions in {self.out}')
 
-# %% ../nbs/43_verbs.ipynb #43246d96
+# %% ../nbs/43_verbs.ipynb #fbeb7a61
 @dataclass
 class Evaluate(DataFlags):
     """Score predictions exactly as the official evaluator does.
@@ -171,15 +162,14 @@ class Evaluate(DataFlags):
 
     def __call__(self):
         check_out_files(self.json, self.frames, inputs=[self.predictions])
-        from cityseg.data import frames
         from cityseg.frame import find_predictions
         predictions = find_predictions(self.predictions)
-        label_set = label_set_for(self.predictions, self.labels)
-        listed = frames(self.data, self.split, images=False, label_set=label_set)
-        from cityseg.boundaries import evaluate_boundaries
+        label_set = label_set_for(self.predictions, self.label_set)
+        listed = self.list_frames(self.split, images=False, label_set=label_set)
         from cityseg.metrics import evaluate
         scores, more = evaluate(predictions, listed, workers=self.workers), {}
         if self.boundaries:   # which reads the files once more
+            from cityseg.boundaries import evaluate_boundaries
             more['boundaries'] = evaluate_boundaries(predictions, listed, self.bands, self.workers)
         try:
             if self.json:
@@ -192,14 +182,7 @@ class Evaluate(DataFlags):
             from cityseg.runs import write_report
             write_report(self.json.parent)   # which shows the scores.json of its run
 
-# %% ../nbs/43_verbs.ipynb #5876df82
-def _check_official(predictions):
-    "Raises DataError for predictions of other classes than those that the benchmark scores."
-    from cityseg.labels import noted_label_set
-    if noted := noted_label_set(predictions):
-        what = f'holds predictions of {noted}, and the benchmark scores the 19 classes of Cityscapes only'
-        raise DataError(predictions, what, 'predict the test split with a model of those')
-
+# %% ../nbs/43_verbs.ipynb #bcc2b21f
 @dataclass
 class Submit:
     "Zip predictions for the benchmark; or, with --check, say what its server would refuse."
@@ -209,20 +192,24 @@ class Submit:
     frames: Path | None = None  # the data with the test frames; default: the official 1525 at 2048x1024
 
     def __call__(self):
-        is_check = self.check is not None
-        if (self.folder is None) != is_check or (self.zip is None) != is_check:
+        given = [value is not None for value in (self.folder, self.zip, self.check)]
+        if given not in ([True, True, False], [False, False, True]):
             raise ValueError('give a folder and --zip FILE, or --check FILE_OR_DIR')
         check_out_files(self.zip, inputs=[self.folder])
-        _check_official(self.check or self.folder)
         from cityseg.data import frames
+        from cityseg.labels import noted_label_set
         from cityseg.submission import check_submission, zip_predictions
+        predictions = self.check or self.folder
+        if noted := noted_label_set(predictions):
+            what = f'holds predictions of {noted}, and the benchmark scores the 19 classes of Cityscapes only'
+            raise DataError(predictions, what, 'predict the test split with a model of those')
         expected = frames(self.frames, 'test', labels=False) if self.frames else None
-        if not is_check:
+        if self.zip:
             show(zip_predictions(self.folder, self.zip, expected))
         faults = check_submission(self.check or self.zip, expected)
         return report(faults, 'the server would take it', short=True)
 
-# %% ../nbs/43_verbs.ipynb #d43c3b3b
+# %% ../nbs/43_verbs.ipynb #7b717f91
 @dataclass
 class Timelapse(DataFlags):
     "Film a city with the predictions overlaid: an mp4 that browsers play, and a gif."
@@ -250,16 +237,16 @@ class Timelapse(DataFlags):
         check_regular_file(self.out)
         check_out_files(self.out.with_suffix('.mp4'), self.out.with_suffix('.gif'))
         shown = footage_of(self.data, self.split, self.city, self.sequence)
-        (predictions,), label_set = load_sources([self.source], self.labels, self.root)
+        predictions, label_set = load_source(self.source, self.label_set)
+        self.check_classes(label_set)
         name = short_name(self.source) if callable(predictions) else ''
         from cityseg.video import timelapse
-        film = timelapse(shown, predictions, self.out, model=name, fps=self.fps, height=self.height,
-                         view=self.view, weather=self.weather, strength=self.strength, count=self.count,
-                         start=self.start, seconds=self.seconds, every=self.every, smooth=self.smooth,
-                         palette=self.palette, label_set=label_set)
-        show(film)
+        show(timelapse(
+            shown, predictions, self.out, self.fps, self.height, view=self.view, weather=self.weather,
+            strength=self.strength, count=self.count, start=self.start, seconds=self.seconds,
+            every=self.every, smooth=self.smooth, model=name, palette=self.palette, label_set=label_set))
 
-# %% ../nbs/43_verbs.ipynb #b73234ba
+# %% ../nbs/43_verbs.ipynb #90687ef6
 @dataclass
 class Weather(DataFlags):
     "How well does a model hold in rain, snow, fog and at night? A table and a plot."
@@ -273,10 +260,9 @@ class Weather(DataFlags):
     def __call__(self):
         plot = self.out/'weather.png'
         check_out_files(plot)
-        from cityseg.data import frames
         splits_of(self.data)   # is there any data?
-        predict = load_predictor(self.model, named_label_set(self.labels))
-        labelled = frames(self.data, self.split, label_set=predict.label_set)
+        predict = load_predictor(self.model, self.label_set)
+        labelled = self.list_frames(self.split, label_set=predict.label_set)
         from cityseg.robustness import show_weather, weather_scores, weather_table
         from cityseg.video import spread
         scores = weather_scores(predict, spread(labelled, self.count), strengths=self.strengths)
@@ -287,7 +273,7 @@ class Weather(DataFlags):
             show(weather_table(scores))
         show(plot)
 
-# %% ../nbs/43_verbs.ipynb #3388561f
+# %% ../nbs/43_verbs.ipynb #d0234c45
 @dataclass
 class Inspect(DataFlags):
     """Write the mask inspector as one HTML file that needs no kernel and no network.
@@ -311,20 +297,19 @@ class Inspect(DataFlags):
             check_out_files(self.out, inputs=[self.predictions, self.other, self.notes, self.review])
         if self.notes and not self.notes.exists():
             raise DataError(self.notes, 'does not exist', 'name a file of notes, or leave it out')
-        from cityseg.data import frames
         splits_of(self.data)   # is there any data?
-        (predictions, other), label_set = load_sources([self.predictions, self.other], self.labels, self.root)
-        listed = frames(self.data, self.split, labels=self.split != 'test', label_set=label_set)
-        size = self.height, 2*self.height
-        from cityseg.inspector_page import inspect_html
+        predictions, label_set = load_source(self.predictions, self.label_set)
+        other, label_set = load_source(self.other, label_set) if self.other else (None, label_set)
+        listed = self.list_frames(self.split, labels=self.split != 'test', label_set=label_set)
         names = [short_name(source) for source in (self.predictions, self.other or 'second run')]
         if names[0] == names[1]:   # such as one/run and other/run
             names = [self.predictions, self.other]
+        from cityseg.inspector_page import inspect_html
         show(inspect_html(
-            listed, predictions, self.out, size, other, names,
+            listed, predictions, self.out, (self.height, 2*self.height), other, names,
             self.notes, self.review, self.sort, self.folder))
 
-# %% ../nbs/43_verbs.ipynb #7c1e5a02
+# %% ../nbs/43_verbs.ipynb #673f97dc
 @dataclass
 class Review(DataFlags):
     """Where is the ground truth likely wrong? Its segments, the most contradicted first.
@@ -342,25 +327,20 @@ class Review(DataFlags):
     def __call__(self):
         check_out_folder(self.out)
         splits_of(self.data)   # is there any data?
-        from cityseg.data import frames, remembered_label_set
-        from cityseg.labels import settle_label_set
-        predict = load_predictor(
-            self.model, named_label_set(self.labels), scales=self.scales, flip=self.flip)
-        label_set = settle_label_set(predict.label_set, remembered_label_set(self.root), self.root)
+        predict = load_predictor(self.model, self.label_set, scales=self.scales, flip=self.flip)
+        listed = self.list_frames(self.split, label_set=predict.label_set)
         from cityseg.review import review
-        listed = frames(self.data, self.split, label_set=label_set)
         name = short_name(self.model)
         found = review(predict, listed, self.out, name, self.count)
         show(f'{len(found)} segments to look at in {self.out}/review.json and review.csv')
         if first := found[:self.page]:
             from cityseg.inspector_page import inspect_html
-            names = {segment['frame'] for segment in first}
-            shown = [frame for frame in listed if frame.name in names]
+            reviewed = {segment['frame'] for segment in first}
             show(inspect_html(
-                shown, predict, self.out/'review.html', size=(1024, 2048), names=(name, 'second run'),
-                review=first, sort='review'))
+                [frame for frame in listed if frame.name in reviewed], predict, self.out/'review.html',
+                size=(1024, 2048), names=(name, 'second run'), review=first, sort='review'))
 
-# %% ../nbs/43_verbs.ipynb #84621792
+# %% ../nbs/43_verbs.ipynb #d173b0db
 @dataclass
 class Correct(DataFlags):
     """Correct the ground truth: what you judged wrong becomes what the model suggests.
@@ -374,20 +354,18 @@ class Correct(DataFlags):
 
     def __call__(self):
         check_out_folder(self.out)
-        splits_of(self.data)   # is there any data?
         from cityseg.store import is_store
         if is_store(self.root):
             raise DataError(self.root, 'is a store', 'name the data from which it was packed')
-        if self.root.resolve() in (self.out.resolve(), *self.out.resolve().parents):
+        if self.out.resolve().is_relative_to(self.root.resolve()):
             raise DataError(self.out, 'lies in the data', 'name a folder of its own')
+        from cityseg.corrections import correct_frames, read_verdicts, write_coco, write_cvat, write_masks
         from cityseg.review import read_review
         segments = read_review(self.review)
-        from cityseg.corrections import correct_frames, read_verdicts, write_coco, write_cvat, write_masks
         verdicts = read_verdicts(self.verdicts, segments)
         path = self.review/'review.json' if self.review.is_dir() else self.review
         split = read_json(path, dict(split=str), 'write it again with cityseg review')['split']
-        from cityseg.data import frames
-        listed = frames(self.data, split, label_set=label_set_of(self.root, self.labels))
+        listed = self.list_frames(split, label_set=self.label_set)
         corrected = correct_frames(listed, segments, verdicts)
         if self.format == 'png':
             written = write_masks(corrected, self.out, self.root)
