@@ -8,8 +8,8 @@ __all__ = ['STEPS', 'PIXELS', 'iou_by_shift', 'shifted_iou', 'best_shift', 'samp
 # %% ../nbs/20_calibration.ipynb #eb6d38f2
 import numpy as np
 import torch
-from .core import progress_bar
-from .dataset import frame_loader, to_device
+from .core import prefetch, progress_bar
+from .dataset import to_device
 from .distributed import DistributedContext, StopRequest, until_stopped
 from .frame import Frame
 from .labels import VOID
@@ -101,8 +101,8 @@ def sample_logits(
     "Logits and labels of some pixels of whole frames, none void; over all processes. Raises Stopped."
     model.eval()
     mine = frames[context.rank::context.world]
-    bar = progress_bar(frame_loader(mine, workers), 'calibrate', len(mine), leave=False, unit='frame',
-                       disable=None if context.is_main else True)
+    bar = progress_bar(prefetch(lambda frame: frame.read(), mine, max(1, workers)), 'calibrate', len(mine),
+                       leave=False, unit='frame', disable=None if context.is_main else True)
     samples = []
     for image, label in until_stopped(iter(bar), len(frames), context, stop):
         samples.append(_sample_frame(model, image, label, context))

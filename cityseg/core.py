@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['logger', 'printable', 'one_line', 'Fault', 'Remark', 'DataError', 'abbreviate', 'did_you_mean', 'ProgressHandler',
            'is_watched', 'progress_bar', 'check_regular_file', 'atomic_write', 'check_out_folder', 'check_out_files',
-           'disk_fault', 'shape_fault', 'read_json', 'write_json', 'folder_lock', 'prefetch', 'shard', 'duration',
-           'pick_device', 'amp_dtype', 'is_out_of_memory', 'Environment', 'detect_environment']
+           'disk_fault', 'shape_fault', 'read_json', 'write_json', 'folder_lock', 'prefetch', 'duration', 'pick_device',
+           'amp_dtype', 'is_out_of_memory', 'Environment', 'detect_environment']
 
 # %% ../nbs/00_core.ipynb #3578b26b
 import errno
@@ -15,7 +15,6 @@ import logging
 import os
 import platform
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
@@ -38,6 +38,7 @@ def printable(
     "The same with escapes for what a terminal would obey, and for what it can't show."
     return _UNPRINTABLE.sub(lambda found: found[0].encode('unicode_escape').decode(), text)
 
+# %% ../nbs/00_core.ipynb #c5bdf5f8
 def one_line(
     error: Exception  # of a library, which may say more
 ) -> str:
@@ -57,6 +58,7 @@ class Fault(NamedTuple):
 class Remark(Fault):
     "Worth knowing, but no fault."
 
+# %% ../nbs/00_core.ipynb #a9ccb599
 class DataError(ValueError):
     "A `Fault` that stops the work."
     def __init__(self, path: Path, what: str, remedy: str):
@@ -79,10 +81,8 @@ def abbreviate(
         kinds.setdefault((type(fault), fault.what, fault.remedy), []).append(fault)
     short = []
     for alike in kinds.values():
-        if len(alike) > 10:
-            first = alike[0]
-            alike = [first._replace(path=f'{first.path} (and {len(alike) - 1} more)')]
-        short += alike
+        first, more = alike[0], len(alike) - 1
+        short += alike if more < 10 else [first._replace(path=f'{first.path} (and {more} more)')]
     return short
 
 # %% ../nbs/00_core.ipynb #c39645c0
@@ -102,11 +102,11 @@ class ProgressHandler(logging.Handler):
     "Writes records as plain lines above tqdm's bars."
     def emit(self, record: logging.LogRecord):
         from tqdm import tqdm
-        in_notebook = 'ipykernel' in sys.modules
+        place = sys.stdout if 'ipykernel' in sys.modules else sys.stderr
         try:
             text = printable(self.format(record))
             # in one piece: processes that share a pipe would write into each other's lines
-            tqdm.write(f'{text}\n', sys.stdout if in_notebook else sys.stderr, end='')
+            tqdm.write(f'{text}\n', place, end='')
         except Exception:
             pass   # nobody is there any more to listen (a closed pipe): no reason to stop the work
 
@@ -129,6 +129,7 @@ def is_watched() -> bool:
             return kernel.get_parent('shell').get('content', {}).get('allow_stdin', True)
     return sys.stderr.isatty()
 
+# %% ../nbs/00_core.ipynb #79ca9cff
 def progress_bar(
     *args, **options  # of tqdm
 ) -> 'tqdm.tqdm':
@@ -149,29 +150,22 @@ def check_regular_file(
         raise DataError(path, 'is a device, pipe or socket', 'name a file')
 
 # %% ../nbs/00_core.ipynb #12b12659
-def _is_running(pid):
-    "Is there a process of that number?"
-    try:
-        os.kill(pid, 0)   # sends nothing
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass   # somebody else's
-    return True
-
 _HOST = re.sub(r'\W', '', platform.node())[:20]   # a process number is one machine's
-_tidied = set()   # folders
 
+@cache
 def _tidy(folder):
     "Remove what processes that were killed have left in a folder; once in the life of this one."
-    if folder in _tidied or os.name != 'posix':
+    if os.name != 'posix':
         return
-    _tidied.add(folder)
-    for entry in os.scandir(folder):
-        begun_by = re.match(rf'\.(\d{{1,9}})-{_HOST}-.', entry.name)
-        if begun_by and entry.is_file(follow_symlinks=False) and not _is_running(int(begun_by[1])):
-            os.unlink(entry.path)
+    for path in folder.glob(f'.*-{_HOST}-*'):
+        try:
+            os.kill(int(path.name[1:].split('-')[0]), 0)   # sends nothing
+        except ProcessLookupError:
+            path.unlink(missing_ok=True)
+        except (ValueError, PermissionError):
+            pass   # nothing of ours; somebody else's process
 
+# %% ../nbs/00_core.ipynb #c2a156aa
 @contextmanager
 def atomic_write(
     path: Path  # the file to be made; its folder is made too
@@ -213,6 +207,9 @@ def _try_to_write(folder):
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(place)) from None   # not of the trial's name
 
+# %% ../nbs/00_core.ipynb #ce945add
+_STREAMS = Path('/dev/stdout'), Path('/dev/stderr')
+
 def check_out_files(
     *paths: Path | None,                      # files to be written; None: not asked for
     inputs: Iterable[Path | str | None] = ()  # what the same work reads
@@ -228,8 +225,6 @@ def check_out_files(
     for one, other in combinations([path.resolve() for path in asked], 2):
         if one == other or one in other.parents or other in one.parents:
             raise DataError(one, 'is named for two outputs', 'name a file for each')
-
-_STREAMS = Path('/dev/stdout'), Path('/dev/stderr')
 
 # %% ../nbs/00_core.ipynb #7b1e7977
 _DISK_FAULTS = {
@@ -261,13 +256,13 @@ _KINDS = {type(None): 'null', bool: 'true or false', int: 'a whole number', floa
 
 def _type_fault(value, kinds, where):
     "What differs where a value should be of one of some types, or None; a whole number is a float, too."
-    if isinstance(value, kinds) and type(value) is not bool or type(value) in kinds:
-        return None
-    if float in kinds and type(value) is int:
+    accepted = (*kinds, int) if float in kinds else kinds
+    if isinstance(value, accepted) and (type(value) is not bool or bool in kinds):
         return None
     wanted = ' or '.join(dict.fromkeys(_KINDS.get(kind, kind.__name__) for kind in kinds))
     return f'{where} is {_KINDS.get(type(value), type(value).__name__)}, not {wanted}'
 
+# %% ../nbs/00_core.ipynb #e65bf29c
 def shape_fault(
     value: object,     # plain values, as from JSON
     shape: object,     # a type or a tuple of them, [shape of items], {str: shape of values}, {'key': shape}
@@ -283,13 +278,10 @@ def shape_fault(
     elif str in shape:
         parts = [(part, shape[str], key) for key, part in value.items()]
     else:
-        parts = []
-        for key, part in shape.items():
-            name = key.removesuffix('?')
-            if name in value:
-                parts.append((value[name], part, name))
-            elif name == key:
-                return f'{where} lacks {key!r}'
+        if lacking := [key for key in shape if not key.endswith('?') and key not in value]:
+            return f'{where} lacks {lacking[0]!r}'
+        named = {key.removesuffix('?'): part for key, part in shape.items()}
+        parts = [(value[key], part, key) for key, part in named.items() if key in value]
     return next(filter(None, (shape_fault(*part) for part in parts)), None)
 
 # %% ../nbs/00_core.ipynb #6049808e
@@ -298,20 +290,17 @@ def read_json(
     shape: object = dict, # see `shape_fault`
     remedy: str = 'copy it again, or delete it'
 ) -> object:              # of that shape
-    "Read a JSON file. Raises `DataError` for one that isn't what it should be, FileNotFoundError for none."
+    "Read a JSON file. Raises `DataError` for one that isn't what it should be, OSError for none."
     check_regular_file(path)
     try:
         value = json.loads(Path(path).read_text('utf-8-sig'))   # some editors begin with a BOM
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise DataError(path, f'cannot be read ({error.strerror})', remedy) from error
     except (ValueError, RecursionError) as error:
         raise DataError(path, f'is no JSON ({str(error)[:80]})', remedy) from error
     if fault := shape_fault(value, shape):
         raise DataError(path, f'is not what it should be: {fault}', remedy)
     return value
 
+# %% ../nbs/00_core.ipynb #532b9e79
 def write_json(
     path: Path,
     value: object  # plain values
@@ -328,10 +317,8 @@ def folder_lock(
 ) -> Iterator[None]:
     "Be the only process at work in a folder. Raises `DataError` when another one is after so many seconds."
     folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise DataError(folder, 'is a file, or lies in one', 'name a folder, which is made') from error
+    check_out_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder/'.lock')
     try:
         with suppress(Timeout):
@@ -366,15 +353,6 @@ def prefetch(
             yield pending.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)   # who is interrupted waits for no more than what has begun
-
-# %% ../nbs/00_core.ipynb #77b086de
-def shard(
-    items: list  # such as frames
-) -> list:
-    "What this process is to do of a list; over all processes of torchrun each item once."
-    rank = int(os.environ.get('RANK', 0))
-    world = int(os.environ.get('WORLD_SIZE', 1))
-    return items[rank::world]
 
 # %% ../nbs/00_core.ipynb #8cc1fbc1
 def duration(
@@ -415,6 +393,7 @@ def amp_dtype(
     has_tensor_cores = torch.cuda.get_device_capability(device) >= (7, 0)
     return torch.float16 if has_tensor_cores else torch.float32
 
+# %% ../nbs/00_core.ipynb #5604ed4f
 def is_out_of_memory(
     error: Exception
 ) -> bool:
@@ -448,35 +427,31 @@ def _hours_left(root, hours):
         fields = (root/'proc/1/stat').read_text().rsplit(')', 1)[1].split()
         first_process = int(fields[19])/os.sysconf('SC_CLK_TCK')
         seconds = float((root/'proc/uptime').read_text().split()[0]) - first_process
-    except (OSError, ValueError, IndexError):
+    except OSError:   # no Linux
         seconds = 0
     return max(0., round(hours - seconds/3600, 2))
 
-def _gpu_names(env):
+# %% ../nbs/00_core.ipynb #6a6c362a
+def _gpu_names():
     "Names of the GPUs, by nvidia-smi; [] without one."
-    tool = shutil.which('nvidia-smi', path=env.get('PATH'))
-    if not tool:
+    query = ['nvidia-smi', '--query-gpu=name', '--format=csv,noheader']
+    try:
+        return subprocess.check_output(query, stderr=subprocess.DEVNULL, text=True).splitlines()
+    except (OSError, subprocess.CalledProcessError):
         return []
-    query = [tool, '--query-gpu=name', '--format=csv,noheader']
-    done = subprocess.run(query, capture_output=True, encoding='utf-8')
-    return [] if done.returncode else done.stdout.strip().splitlines()
 
 # %% ../nbs/00_core.ipynb #8cdfb5fa
 def detect_environment(
-    env: dict = None,  # environment variables; None: those of this process
-    root: Path = None, # the file system's; None: / or what CITYSEG_ROOT says (a stand-in for Kaggle)
     hours: float = 12  # that Kaggle gives a session with a GPU; Colab's free ones last at most as long
 ) -> Environment:
     "Kaggle, Colab or home: where data lies, what is kept, and for how long this may run."
-    env = os.environ if env is None else env
-    root = Path(root or env.get('CITYSEG_ROOT', '/'))
-    scratch, gpus = root/'tmp/cityseg', _gpu_names(env)
-
+    env = os.environ
+    root = Path(env.get('CITYSEG_ROOT', '/'))   # for a stand-in of Kaggle's machine
+    scratch, gpus = root/'tmp/cityseg', _gpu_names()
     if session := env.get('KAGGLE_KERNEL_RUN_TYPE'):
         kind, kept = f'kaggle-{session.lower()}', root/'kaggle/working'
         inputs = [root/'kaggle/input'] if any(root.glob('kaggle/input/*')) else []
         return Environment(kind, inputs, kept, scratch, _hours_left(root, hours), gpus)
-
     inputs = [Path(env['CITYSCAPES_DATASET'])] if env.get('CITYSCAPES_DATASET') else []
     if env.get('COLAB_RELEASE_TAG'):
         drive = root/'content/drive/MyDrive'
@@ -484,6 +459,5 @@ def detect_environment(
             inputs = [drive/'cityscapes']
         kept = drive/'cityseg' if drive.is_dir() else root/'content/cityseg'
         return Environment('colab', inputs, kept, scratch, _hours_left(root, hours), gpus)
-
     scratch = Path(tempfile.gettempdir())/'cityseg'
     return Environment('home', inputs, Path('runs'), scratch, None, gpus)

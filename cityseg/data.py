@@ -5,33 +5,33 @@
 # %% auto #0
 __all__ = ['MODES', 'Root', 'find_root', 'remembered_label_set', 'frames', 'extra_frames', 'check']
 
-# %% ../nbs/09_data.ipynb #29a07aa7
+# %% ../nbs/09_data.ipynb #a55a1d3b
 import os
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
+from os.path import commonpath
 from pathlib import Path
 from shlex import quote
 import numpy as np
-from .core import progress_bar
-from .core import DataError, Fault, Remark, did_you_mean, prefetch
+from .core import DataError, Fault, Remark, did_you_mean, prefetch, progress_bar
 from .folders import (
-    SPLIT_OF, SPLITS, Plain, entries, find_plain, is_folder, match_globs, meaning_of)
+    SPLIT_OF, SPLITS, Plain, entries, find_plain, is_folder, label_faults, match_globs, meaning_of, walk)
 from .frame import Frame, PairFrame, find_predictions, is_pair
-from .images import INSTANCES, instances_to_label_ids, read_ids, train_ids_suspected
+from .images import instances_to_label_ids, train_ids_suspected
 from .labels import CITYSCAPES, LabelSet, noted_label_set, settle_label_set
 from .store import Store, is_store, verify
 
-# %% ../nbs/09_data.ipynb #5cb0122a
+# %% ../nbs/09_data.ipynb #1ef4a72b
 _EDITION = r'(?:_blurred|_foggy_beta_[\d.]+|_rain_[\w.]+)?'   # of the same photos
 _IMAGE = re.compile(rf'(.+_\d{{6}}_\d{{6}})_leftImg8bit{_EDITION}\.(?i:png|jpe?g)$')
-_LABEL = re.compile(r'(.+_\d{6}_\d{6})_gt(Fine|Coarse)_(labelIds|instanceIds)\.(?i:png)$')
-_DERIVED = re.compile(r'(.+_\d{6}_\d{6})_gt(Fine|Coarse)_(labelTrainIds|color)\.(?i:png)$')
+_LABELS = 'labelIds', 'instanceIds', 'labelTrainIds', 'color'   # the first that there is
+_LABEL = re.compile(rf'(.+_\d{{6}}_\d{{6}})_gt(Fine|Coarse)_({"|".join(_LABELS)})\.(?i:png)$')
 _LABEL_KIND = re.compile('.+_gt(Fine|Coarse)_')   # any file of the ground truth
 _PAIR = re.compile(r'0*(\d+)\.(?i:png|jpe?g)$')
 _ZIP = re.compile(r'(leftImg8bit|gtFine|gtCoarse).*\.zip$')
 
-# %% ../nbs/09_data.ipynb #ef35ec7e
+# %% ../nbs/09_data.ipynb #c91277c5
 def _all_files(split):
     "What lies in a split's folder, flat or by city, as `os.DirEntry`s."
     found = []
@@ -44,24 +44,17 @@ def _files(split, pattern):
     return [(match, Path(e.path)) for e in _all_files(split) if (match := pattern.match(e.name))]
 
 def _kind(name):
-    "What a file of that name is: one of 'images', 'fine', 'coarse', 'pairs', or None."
+    "What a file of that name is: 'images', 'fine', 'coarse', 'pairs', or None."
     if _IMAGE.match(name):
         return 'images'
     if match := _LABEL_KIND.match(name):
         return match[1].lower()
     return 'pairs' if _PAIR.match(name) else None
 
-def _named_files(split):
-    "Of the files that are named like frames or labels, up to a hundred in each folder of a split."
-    named = []
-    for folder in (split, *(e.path for e in entries(split) if is_folder(e))):
-        named += [e for e in entries(folder) if _kind(e.name)][:100]
-    return named
-
 def _kinds(split):
     "What the folder of a split holds: of 'images', 'sequence', 'fine', 'coarse', 'pairs', 'masks'."
-    files = _named_files(split)
-    counts = Counter(_kind(e.name) for e in files)
+    files = [entry for entry in _all_files(split) if _kind(entry.name)]
+    counts = Counter(_kind(entry.name) for entry in files)
     del counts['pairs']
     kinds = {kind for kind, count in counts.items() if count > .1*counts.total()}   # others were left there
     above = Path(split).absolute().parents
@@ -69,9 +62,9 @@ def _kinds(split):
         return {'masks'}
     if 'sequence' in above[0].name or 'leftImg8bit_sequence' in above[1].name:
         kinds = {'sequence' if kind == 'images' else kind for kind in kinds}
-    return kinds or ({'pairs'} if any(is_pair(e.path) for e in files[:5]) else set())
+    return kinds or ({'pairs'} if any(is_pair(entry.path) for entry in files[:5]) else set())
 
-# %% ../nbs/09_data.ipynb #4f83d45a
+# %% ../nbs/09_data.ipynb #5bf3060b
 @dataclass(frozen=True)
 class Root:
     "Where the parts of a Cityscapes data set lie."
@@ -82,14 +75,9 @@ class Root:
     plain: Plain = None   # of a data set in plain folders: all that was found
     globs: tuple = ()     # the patterns of photos and of masks, if somebody named them
 
-    def folder(self, kind: str) -> Path | None:
-        "The folder above the splits of a kind, such as .../gtFine of 'fine'."
-        splits = self.places.get(kind, {})
-        return next((place.parent for place in splits.values()), None)
-
 def _nothing_found(path, found):
     "The error when there are no images at `path`; `found`: what there is."
-    zips = [z for z in (*sorted(path.glob('*.zip')), *sorted(path.glob('*/*.zip'))) if _ZIP.match(z.name)]
+    zips = [z for z in sorted([*path.glob('*.zip'), *path.glob('*/*.zip')]) if _ZIP.match(z.name)]
     if not path.is_dir():
         what = 'is a file' if path.exists() else 'does not exist'
         return DataError(path, what, 'give the folder above leftImg8bit')
@@ -99,27 +87,22 @@ def _nothing_found(path, found):
     if found:
         return DataError(path, f'holds gt{min(found).title()} but no leftImg8bit', 'add the image data set')
     remedy = ('give a folder above leftImg8bit/train/<city>/*_leftImg8bit.png and gtFine, or above images/ '
-              'and masks/ with the same names, or above train/ and val/ of pairs N.jpg (photo left, colour '
-              'mask right), or a store; or say with --images and --masks where they lie')
+              'and masks/ with the same names (PNG or JPEG), or above train/ and val/ of pairs N.jpg (photo '
+              'left, colour mask right), or a store; or say with --images and --masks where they lie')
     return DataError(path, 'holds no Cityscapes', remedy)
 
-# %% ../nbs/09_data.ipynb #a151fa1b
+# %% ../nbs/09_data.ipynb #73e41390
 def _search(path):
     "All folders of splits at or below `path`, the shallowest first: {kind: {split: [Path]}}."
-    found, seen = {}, set()
-    queue = [(str(path), 0)]
-    for folder, depth in queue:   # it grows as we go, level by level
-        real = os.path.realpath(folder)
-        if real in seen or len(seen) > 10_000:   # links may go in circles
-            continue
-        seen.add(real)
-        for entry in entries(folder):
-            split = SPLIT_OF.get(entry.name.lower())
-            kinds = _kinds(entry.path) if split else ()
+    found = {}
+    for _, held in walk(path):
+        for entry in [entry for entry in held if entry.name.lower() in SPLIT_OF]:
+            kinds = _kinds(entry.path)
             for kind in kinds:
-                found.setdefault(kind, {}).setdefault(split, []).append(Path(entry.path))
-            if not kinds and depth < 8 and is_folder(entry):
-                queue.append((entry.path, depth + 1))
+                by_split = found.setdefault(kind, {})
+                by_split.setdefault(SPLIT_OF[entry.name.lower()], []).append(Path(entry.path))
+            if kinds:
+                held.remove(entry)   # what lies below is known
     return found
 
 # %% ../nbs/09_data.ipynb #75c6e8f6
@@ -140,27 +123,29 @@ def _first_images(found):
     by_split = found.get('images') or found.get('sequence') or dict(train=labels)
     return max((path for paths in by_split.values() for path in paths), key=evidence)
 
-# %% ../nbs/09_data.ipynb #bdb2da4f
-def _choose(kind, by_split, first):
-    "The folder of each split, {split: Path}, and those not used, {Path: the one that is, or None}."
-    chosen, unused = {}, {}
-    has_name = any(_officially_named(kind, path) for paths in by_split.values() for path in paths)
-    def preference(path):
-        return len(os.path.commonpath([path, first])), _officially_named(kind, path)
-    for split in SPLITS:
-        paths = by_split.get(split, [])
-        wanted = [path for path in paths if _officially_named(kind, path) or not has_name]
-        if wanted:
-            chosen[split] = max(wanted, key=preference)
-        unused |= {path: chosen.get(split) for path in paths if path != chosen.get(split)}
-    return chosen, unused
+# %% ../nbs/09_data.ipynb #a529f68b
+def _choose(found):
+    "The folder of each kind and split, {kind: {split: Path}}, and the others, {Path: the one used, or None}."
+    first = _first_images(found)
+    places, unused = {}, {}
+    for kind, by_split in found.items():
+        rank = {path: _officially_named(kind, path) for paths in by_split.values() for path in paths}
+        has_name = any(rank.values())
+        chosen = places.setdefault(kind, {})
+        for split in [split for split in SPLITS if split in by_split]:
+            wanted = [path for path in by_split[split] if rank[path] or not has_name]
+            if wanted:
+                chosen[split] = max(wanted, key=lambda path: (len(commonpath([path, first])), rank[path]))
+            others = [path for path in by_split[split] if path != chosen.get(split)]
+            unused |= dict.fromkeys(others, chosen.get(split))
+    return places, unused
 
 def _plain_root(path, plain, *globs):
     "A data set in plain folders as a `Root`."
     places = {kind: dict.fromkeys(plain.frames, plain.folders[kind]) for kind in ('images', 'masks')}
     return Root(Path(path), places, pairs=False, unused={}, plain=plain, globs=globs)
 
-# %% ../nbs/09_data.ipynb #8ef821f7
+# %% ../nbs/09_data.ipynb #96419ec5
 def find_root(
     path: Path,               # folder to search: the data set itself, or any folder above it
     images: bool = True,      # False: labels alone will do
@@ -185,14 +170,10 @@ def find_root(
         found = {'images': pairs}
     elif not found or (images and not is_official):
         raise _nothing_found(Path(path), found)
-    first = _first_images(found)
-    places, unused = {}, {}
-    for kind, by_split in found.items():
-        places[kind], more = _choose(kind, by_split, first)
-        unused |= more
+    places, unused = _choose(found)
     return Root(Path(path), places, pairs=bool(pairs and not is_official), unused=unused)
 
-# %% ../nbs/09_data.ipynb #8e896f3f
+# %% ../nbs/09_data.ipynb #2971dcb7
 MODES = ('fine', 'coarse', 'sequence')
 
 def _one_of_each(files):
@@ -210,15 +191,13 @@ def _image_folder(root, split, mode):
     if mode not in MODES:
         raise ValueError(did_you_mean(mode, MODES, 'mode'))
     folders = root.places.get('sequence' if mode == 'sequence' else 'images', {})
-    if root.plain and mode == 'coarse':
-        raise DataError(root.path, 'has no coarse labels', 'only Cityscapes has some, gtCoarse')
     if split not in folders:
         kind = 'video frames' if mode == 'sequence' else 'images'
         remedy = f'use one of {", ".join(folders)}' if folders else f'it holds no {kind} at all'
         raise DataError(root.path, f'has no split {split!r} for mode {mode!r}', remedy)
     return folders[split]
 
-# %% ../nbs/09_data.ipynb #75a95e09
+# %% ../nbs/09_data.ipynb #0dcc3995
 def _list_pairs(root, split, labels, label_set):
     "The frames of a split of picture pairs, and faults; `N.jpg` is frame N of the city *pairs*."
     files, faults = _one_of_each(_files(_image_folder(root, split, 'fine'), _PAIR))
@@ -229,32 +208,16 @@ def _list_pairs(root, split, labels, label_set):
     return listed, faults
 
 def _label_files(root, split, mode):
-    "The label files of a split by frame name, ids where there are instances or colours, too; and faults."
+    "The best label file of each frame of a split, {name: Path}, and faults of those that are there twice."
     gt = 'coarse' if mode == 'coarse' else 'fine'
     folder = root.places.get(gt, {}).get(split)
     if folder is None:
         return {}, []
-    for pattern in (_LABEL, _DERIVED):
-        files = [(match, path) for match, path in _files(folder, pattern) if match[2].lower() == gt]
-        if files:
-            break
-    files, faults = _one_of_each(sorted(files, key=lambda found: found[0][3].startswith('label')))
-    return {name: path for (name, _, kind), path in files.items()}, faults   # the last one of a name stays
+    files, faults = _one_of_each([found for found in _files(folder, _LABEL) if found[0][2].lower() == gt])
+    best_last = sorted(files.items(), key=lambda file: _LABELS.index(file[0][2]), reverse=True)
+    return {name: path for (name, *_), path in best_last}, faults
 
-# %% ../nbs/09_data.ipynb #dfa3f3e0
-def _label_faults(root, split, mode, listed, leftover):
-    "A fault for each image without label, and each label without image; one if there are no labels at all."
-    gt = 'gtCoarse' if mode == 'coarse' else 'gtFine'
-    without = [frame.image_path for frame in listed if not frame.labelled]
-    if without and len(without) == len(listed) and not leftover:
-        folders = [root.folder(kind) for kind in ('images', 'fine', 'coarse')]
-        parts = ' and '.join(folder.name for folder in folders if folder)
-        return [Fault(root.path, f'has no {gt} for {split} below, found {parts} only',
-                      f'give the folder above both, or add the {gt} data set')]
-    faults = [Fault(path, f'has no label in {gt}', 'add it, or move the image away') for path in without]
-    return faults + [Fault(path, 'has no image', 'add it, or move the label away') for path in leftover]
-
-# %% ../nbs/09_data.ipynb #520a2a51
+# %% ../nbs/09_data.ipynb #0609cc4f
 def _list_official(root, split, mode, labels, images, label_set):
     "Frames of a split of the official layout, and their faults."
     labels = labels and split not in ('test', 'demoVideo')
@@ -276,7 +239,8 @@ def _list_official(root, split, mode, labels, images, label_set):
         listed.append(Frame(city, int(sequence), int(number), split, path, label,
                             label_set=label_set, has_train_ids=has_train_ids))
     if labels and mode != 'sequence':   # of the video frames few have a label
-        faults += _label_faults(root, split, mode, listed, label_files.values())
+        gt = 'gtCoarse' if mode == 'coarse' else 'gtFine'
+        faults += label_faults(root.path, split, listed, [*label_files.values()], gt)
     return listed, faults
 
 def _list(root, split, mode='fine', labels=True, images=True, label_set=CITYSCAPES):
@@ -290,7 +254,7 @@ def _list(root, split, mode='fine', labels=True, images=True, label_set=CITYSCAP
         listed, faults = _list_official(root, split, mode, labels, images, label_set)
     return sorted(listed, key=lambda frame: frame.name), faults
 
-# %% ../nbs/09_data.ipynb #cb7e3fd8
+# %% ../nbs/09_data.ipynb #f8f02b09
 def _list_store(path, split, labels, label_set):
     "The frames of a split of a store, which must be of the label set, where one is wanted."
     store = Store(path)
@@ -301,10 +265,6 @@ def _list_store(path, split, labels, label_set):
     if not listed:
         splits = ', '.join(sorted({frame.split for frame in store.frames}))
         raise DataError(path, f'has no split {split!r}', f'use one of {splits}')
-    without = [frame.name for frame in listed if not frame.labelled]
-    if labels and split != 'test' and without:
-        what = f'has {len(without)} frames of {split} without label, the first: {without[0]}'
-        raise DataError(path, what, 'pack them with their labels')
     return listed
 
 def remembered_label_set(
@@ -361,7 +321,7 @@ def extra_frames(
         raise DataError(source, what, 'name the same label set')
     return extra
 
-# %% ../nbs/09_data.ipynb #779b7826
+# %% ../nbs/09_data.ipynb #37ea2ab2
 def _is_mixed(label_ids):
     "Has a label been resized as if it were a photo, it seems: does an id between lie at many of its edges?"
     edges = between = 0
@@ -385,54 +345,35 @@ def _label_flaw(path, label_ids, label_set):
         return sort(path, what, 'resize it by nearest neighbour')
     return None
 
-def _contradiction(name, label_ids, from_instances):
-    "(in what instanceIds differ from the labelIds of that name, remedy), or None."
-    differ = (label_ids != from_instances).mean()
-    what = f'contradicts {name} at {max(differ, .0001):.2%} of the pixels'
-    return (what, 'get both anew, from one source') if differ else None
-
-# %% ../nbs/09_data.ipynb #e398ec07
+# %% ../nbs/09_data.ipynb #160d8c44
 def _frame_faults(frame):
-    "Faults of the files of one frame."
-    faults, size = [], None
-    try:
-        size = frame.image().shape[:2]
-    except DataError as error:
-        faults.append(error.fault)
-    if isinstance(frame, PairFrame):
-        if size and not is_pair(frame.image_path, frame.label_set):
-            faults.append(Fault(frame.image_path, 'has no colour mask as its right half', 'move it away'))
-        return faults
-    label_ids = {}   # file -> what it says
-    highest = {frame.label_path: None, frame.instances_path: INSTANCES}   # perhaps one file, or none
-    highest.pop(None, None)
-    for path, limit in highest.items():
+    "Faults of what a frame holds."
+    faults = []
+    def attempt(read, *arguments):
         try:
-            if limit == INSTANCES:
-                ids = instances_to_label_ids(read_ids(path, size, INSTANCES, palette='greys'))
-            else:
-                ids = frame.label_ids(size)
+            return read(*arguments)
         except DataError as error:
             faults.append(error.fault)
-            continue
-        label_ids[path] = ids
-        if flaw := _label_flaw(path, ids, frame.label_set):
-            faults.append(flaw)
-    if len(label_ids) == 2 and not faults:
-        if flaw := _contradiction(frame.label_path.name, *label_ids.values()):
-            faults.append(Fault(frame.instances_path, *flaw))
+    image = attempt(frame.image)
+    if isinstance(frame, PairFrame):
+        if image is not None and not is_pair(frame.image_path, frame.label_set):
+            faults.append(Fault(frame.image_path, 'has no colour mask as its right half', 'move it away'))
+        return faults
+    size = None if image is None else image.shape[:2]
+    label_ids = attempt(frame.label_ids, size) if frame.labelled else None
+    numbers = attempt(frame.instance_ids, size)
+    if label_ids is not None:
+        flaw = _label_flaw(frame.label_path, label_ids, frame.label_set)
+        faults += [flaw] if flaw else []
+    if label_ids is not None and numbers is not None and not faults:
+        differ = (label_ids != instances_to_label_ids(numbers)).mean()
+        if differ:
+            what = f'contradicts its labelIds at {max(differ, .0001):.2%} of the pixels'
+            path = frame.instances_path or frame.label_path
+            faults.append(Fault(path, what, 'get both anew, from one source'))
     return faults
 
-def _packed_faults(frame):
-    "Faults of the labels of a packed frame."
-    label_ids, numbers = frame.label_ids(), frame.instance_ids()
-    fault = _label_flaw(frame.image_path, label_ids, frame.label_set)
-    if numbers is not None and not fault:
-        flaw = _contradiction('its labelIds', label_ids, instances_to_label_ids(numbers))
-        fault = flaw and Fault(frame.image_path, *flaw)
-    return [fault] if fault else []
-
-# %% ../nbs/09_data.ipynb #a8dcdb24
+# %% ../nbs/09_data.ipynb #b69901c8
 def _place_faults(root):
     "What is odd about the folders of a data set: labels without images, strangers, other candidates."
     if root.plain:
@@ -455,16 +396,22 @@ def _place_faults(root):
         faults.append(Remark(folder, what, 'if that is wrong, give the folder above the right one'))
     return faults
 
-def _instances_missing(listed):
-    "Remarks on labels without instanceIds, where others of the split have them."
-    labelled = [frame for frame in listed if frame.labelled]
-    without = [frame.label_path for frame in labelled if not frame.has_instances]
-    if len(without) == len(labelled):
-        return []
-    remedy = 'add them: without, evaluation gives no iIoU'
-    return [Remark(path, 'has no instanceIds beside it, as others have', remedy) for path in without]
+# %% ../nbs/09_data.ipynb #a9286282
+def _list_all(root, label_set):
+    "All frames of a data set, and what is odd about where they lie. Raises DataError for none."
+    root = root if isinstance(root, Root) else find_root(root)
+    label_set = settle_label_set(label_set, noted_label_set(root.path), root.path)
+    images, coarse = root.places.get('images', {}), root.places.get('coarse', {})
+    jobs = [(split, 'fine') for split in images if split != 'train_extra']
+    jobs += [(split, 'sequence') for split in root.places.get('sequence', {})]
+    jobs += [(split, 'coarse') for split in images if split in coarse or split == 'train_extra']
+    listed, faults = [], _place_faults(root)
+    for split, mode in jobs:
+        more_frames, more_faults = _list(root, split, mode, label_set=label_set)
+        listed += more_frames
+        faults += more_faults
+    return listed, faults
 
-# %% ../nbs/09_data.ipynb #39c2001f
 def check(
     root: Path | Root,          # a data set, or a store
     label_set: LabelSet = None  # default: what `remembered_label_set` says, or Cityscapes' 19 classes
@@ -474,25 +421,12 @@ def check(
         if label_set:
             settle_label_set(label_set, Store(root).label_set, root)
         faults = verify(root)
-        labelled = [frame for frame in Store(root).frames if frame.labelled] if not faults else []
-        return faults + [fault for frame in labelled for fault in _packed_faults(frame)]
-    try:
-        root = root if isinstance(root, Root) else find_root(root)
-    except DataError as error:
-        return [error.fault]
-    label_set = settle_label_set(label_set, noted_label_set(root.path), root.path)
-    images, coarse = root.places.get('images', {}), root.places.get('coarse', {})
-    sequence = root.places.get('sequence', {})
-    jobs = [(split, 'fine') for split in images if split != 'train_extra']
-    jobs += [(split, 'sequence') for split in sequence]
-    jobs += [(split, 'coarse') for split in images if split in coarse or split == 'train_extra']
-    listed, faults = [], _place_faults(root)
-    for split, mode in jobs:
-        more_frames, more_faults = _list(root, split, mode, label_set=label_set)
-        listed += more_frames
-        faults += more_faults
-        if mode == 'fine':
-            faults += _instances_missing(more_frames)
+        listed = [] if faults else Store(root).frames
+    else:
+        try:
+            listed, faults = _list_all(root, label_set)
+        except DataError as error:
+            return [error.fault]
     checked = prefetch(_frame_faults, listed, os.cpu_count())
     for more in progress_bar(checked, total=len(listed), desc='check'):
         faults += more

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['POINTS', 'FRAME_NAME', 'class_points', 'DecodedFrame', 'Frame', 'read_pair', 'is_pair', 'PairFrame',
-           'find_predictions', 'label_set_of', 'check_same_classes', 'read_prediction']
+           'find_predictions', 'read_prediction', 'predicted_label_set', 'check_same_classes']
 
-# %% ../nbs/06_frame.ipynb #8c1095a7
+# %% ../nbs/06_frame.ipynb #7ab602a7
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ from unicodedata import normalize
 import numpy as np
 from .core import DataError
 from .images import (
-    INSTANCES, image_size, instances_to_label_ids, members, read_ids, read_mask, read_rgb,
+    image_size, instances_to_label_ids, members, read_ids, read_instance_ids, read_mask, read_rgb,
     train_ids_suspected)
-from .labels import (
-    CITYSCAPES, LabelSet, N_CLASSES, UNSURE, VOID, decode_colors, noted_label_set, sure_colors,
-    to_label_ids, to_train_ids)
+from cityseg.labels import (
+    CITYSCAPES, LabelSet, TRAIN_IDS, VOID, decode_colors, noted_label_set, share_of_colors, to_label_ids,
+    to_train_ids)
 
 # %% ../nbs/06_frame.ipynb #2468f031
 POINTS = 16  # pixels noted per class and frame
@@ -63,7 +63,7 @@ class DecodedFrame:
     def label(self, *crop) -> np.ndarray:  # trainIds uint8 [h,w]
         return self.train_ids[_rectangle(*crop)]
 
-# %% ../nbs/06_frame.ipynb #b5148d80
+# %% ../nbs/06_frame.ipynb #3b5e6e47
 @dataclass(frozen=True)
 class Frame:
     "One image of a data set: a photo, and perhaps a label, each in a file of its own."
@@ -92,8 +92,7 @@ class Frame:
         if not self.labelled or not re.search('(label|instance)Ids', self.label_path.name):
             return None
         path = self.label_path.with_name(self.label_path.name.replace('labelIds', 'instanceIds'))
-        there = (path.with_suffix(suffix) for suffix in (path.suffix, '.png', '.PNG'))
-        return next((path for path in there if path.is_file()), None)
+        return path if path.is_file() else None
 
     @property
     def has_instances(self) -> bool:
@@ -108,44 +107,32 @@ class Frame:
         "The photo."
         return read_rgb(self.image_path)
 
-    def label_ids(
-        self,
-        size: tuple = None   # (height, width) that it must have
-    ) -> np.ndarray:         # labelIds uint8 [H,W]
-        "The label as the official evaluation counts it."
+    def label_ids(self, size: tuple = None) -> np.ndarray:  # labelIds uint8 [H,W]
+        "The label as the official evaluation counts it; `size`: height and width that it must have."
         path = self.label_path
         if 'instanceIds' in path.name:
-            return instances_to_label_ids(read_ids(path, size, INSTANCES, palette='greys'))
+            return instances_to_label_ids(read_instance_ids(path, size))
         if 'labelIds' in path.name:
-            return read_ids(path, size, palette='greys', label_set=self.label_set)
-        if not self.has_train_ids:
-            return read_mask(path, size, self.label_set)
-        train_ids = read_ids(path, size, VOID, palette='greys')
-        strange = train_ids[(train_ids >= N_CLASSES) & (train_ids < VOID)]
-        if strange.size:
-            what = f'holds {strange[0]}, trainIds are 0..{N_CLASSES - 1} and {VOID}'
-            raise DataError(path, what, 'are these labelIds? All labels of a data set must be of one kind')
-        return to_label_ids(train_ids)
+            return read_ids(path, size, 'meaning', self.label_set)
+        if self.has_train_ids:
+            return to_label_ids(read_ids(path, size, 'meaning', TRAIN_IDS))
+        return read_mask(path, size, self.label_set)
 
-    def instance_ids(self) -> np.ndarray | None:  # instanceIds uint16 [H,W]
+    def instance_ids(self, size: tuple = None) -> np.ndarray | None:  # instanceIds uint16 [H,W]
         "What tells single objects apart; None where there is no such file."
         path = self.instances_path
-        return read_ids(path, highest=INSTANCES, palette='greys') if path else None
+        return read_instance_ids(path, size) if path else None
 
-    def label(self) -> np.ndarray:  # trainIds uint8 [H,W]
+    def label(self, size: tuple = None) -> np.ndarray:  # trainIds uint8 [H,W]
         "The label; void everywhere when the frame has none."
         if not self.labelled:
-            return np.full(self.size, VOID, np.uint8)
-        return to_train_ids(self.label_ids(), self.label_set)
+            return np.full(size or self.size, VOID, np.uint8)
+        return to_train_ids(self.label_ids(size), self.label_set)
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:  # RGB uint8 [H,W,3], trainIds uint8 [H,W]
         "Photo and label. Raises DataError where they differ in size."
-        image, label = self.image(), self.label()
-        if label.shape != image.shape[:2]:
-            (h, w), (height, width) = label.shape, image.shape[:2]
-            what = f'is {w}x{h}, not {width}x{height}'
-            raise DataError(self.label_path, what, 'give it the size of its image (nearest neighbour)')
-        return image, label
+        image = self.image()
+        return image, self.label(image.shape[:2])
 
     def open(self) -> DecodedFrame:
         "The frame, ready for taking crops: has `size`, `image(y, x, h, w)` and `label(y, x, h, w)`."
@@ -159,7 +146,7 @@ class Frame:
         "How many pixels there are of each class."
         return np.bincount(self.label().ravel(), minlength=256)[:len(self.label_set)]
 
-# %% ../nbs/06_frame.ipynb #ca7e289b
+# %% ../nbs/06_frame.ipynb #c26bca78
 def read_pair(
     path: Path  # PNG or JPEG file
 ) -> tuple[np.ndarray, np.ndarray]:  # photo and mask, RGB uint8 [H,W,3] each
@@ -179,9 +166,10 @@ def is_pair(
         halves = read_pair(path)
     except DataError:
         return False
-    left, right = ((sure_colors(half, label_set) != UNSURE).mean() for half in halves)
-    return bool(right > max(.6, left + .05))
+    left, right = (share_of_colors(half, label_set) for half in halves)
+    return right > max(.6, left + .05)
 
+# %% ../nbs/06_frame.ipynb #738bdc76
 class PairFrame(Frame):
     "One image of a data set of pairs: photo and colour mask are the halves of one picture."
     @property
@@ -192,15 +180,19 @@ class PairFrame(Frame):
     def image(self) -> np.ndarray:  # RGB uint8 [H,W,3]
         return read_pair(self.image_path)[0]
 
-    def label(self) -> np.ndarray:  # trainIds uint8 [H,W]
+    def label(self, size: tuple = None) -> np.ndarray:  # trainIds uint8 [H,W]
         if not self.labelled:
-            return super().label()
+            return super().label(size)
         return decode_colors(read_pair(self.label_path)[1], self.label_set)
 
-    def label_ids(self) -> np.ndarray:  # labelIds uint8 [H,W], those of classes only
+    def label_ids(self, size: tuple = None) -> np.ndarray:  # labelIds uint8 [H,W], those of classes only
         return to_label_ids(self.label(), self.label_set)
 
-# %% ../nbs/06_frame.ipynb #e020acc9
+    def read(self) -> tuple[np.ndarray, np.ndarray]:  # RGB uint8 [H,W,3], trainIds uint8 [H,W]
+        photo, mask = read_pair(self.image_path)   # once, for both
+        return photo, decode_colors(mask, self.label_set) if self.labelled else self.label()
+
+# %% ../nbs/06_frame.ipynb #62f6450e
 FRAME_NAME = re.compile(r'(?!\.).+?_\d{6}_\d{6}(?!\d)')  # <city>_<sequence>_<frame>
 _PREDICTION = re.compile(rf'({FRAME_NAME.pattern}).*\.png|(?!\.)(.+)_predIds\.png')
 
@@ -217,15 +209,26 @@ def find_predictions(
     if not found:
         remedy = 'name them <city>_<sequence>_<frame>*.png, or <name of the frame>_predIds.png'
         raise DataError(path, 'holds no prediction', remedy)
-    several = [f'{name} ({", ".join(map(str, files))})' for name, files in found.items() if len(files) > 1]
-    if several:
-        what = f'holds several files for {len(several)} of its frames: {several[0]}'
-        raise DataError(path, what, 'keep one of each')
+    for name, files in found.items():
+        if len(files) > 1:
+            what = f'holds several files for {name} ({", ".join(map(str, files))})'
+            raise DataError(path, what, 'keep one of each frame')
     in_folder = Path(path).is_dir()
     return {name: Path(path)/file.name if in_folder else file for name, (file,) in sorted(found.items())}
 
-# %% ../nbs/06_frame.ipynb #b1484240
-def label_set_of(
+# %% ../nbs/06_frame.ipynb #c66f3133
+def read_prediction(
+    path: Path,                       # PNG of labelIds, or a `Member` of a zip
+    label_set: LabelSet = CITYSCAPES
+) -> np.ndarray:  # trainIds uint8 [H,W]
+    "Read a prediction; ids that are not evaluated become void. Raises DataError, for trainIds, too."
+    label_ids = read_ids(path, label_set=label_set)
+    if label_set.has_label_ids and train_ids_suspected(label_ids):
+        raise DataError(path, 'holds trainIds, it seems', 'turn them into labelIds with to_label_ids')
+    return to_train_ids(label_ids, label_set)
+
+# %% ../nbs/06_frame.ipynb #e1c8b6fa
+def predicted_label_set(
     predictions: Path | str | dict | Callable  # a folder, files of predictions, or a model
 ) -> LabelSet:
     "What a model predicts, or a folder of predictions remembers; else that of Cityscapes."
@@ -243,13 +246,3 @@ def check_same_classes(
         if predicted not in (None, frame.label_set):
             raise ValueError(f'the model predicts {predicted}, the data are read as {frame.label_set}: '
                              'give the same label set to both')
-
-def read_prediction(
-    path: Path,                       # PNG of labelIds, or a `Member` of a zip
-    label_set: LabelSet = CITYSCAPES
-) -> np.ndarray:  # trainIds uint8 [H,W]
-    "Read a prediction; ids that are not evaluated become void. Raises DataError, for trainIds, too."
-    label_ids = read_ids(path, label_set=label_set)
-    if label_set.has_label_ids and train_ids_suspected(label_ids):
-        raise DataError(path, 'holds trainIds, it seems', 'turn them into labelIds with to_label_ids')
-    return to_train_ids(label_ids, label_set)

@@ -4,33 +4,32 @@
 
 # %% auto #0
 __all__ = ['LARGEST_FILE', 'PNG_SIGNATURE', 'PNG_MODES', 'INSTANCES', 'Member', 'read_file', 'read_rgb', 'image_size', 'read_ids',
-           'read_mask', 'train_ids_suspected', 'instances_to_label_ids', 'members']
+           'read_instance_ids', 'instances_to_label_ids', 'read_mask', 'train_ids_suspected', 'members']
 
-# %% ../nbs/05_images.ipynb #71dfb01c
+# %% ../nbs/05_images.ipynb #646efa71
 import io
 import os
-import re
 import zipfile
-import zlib
 from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
+from struct import unpack
 from typing import NamedTuple
 import cv2
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageOps
 from .core import DataError, check_regular_file
-from .labels import CITYSCAPES, ID_TO_TRAIN, LabelSet, UNSURE, VOID, decode_colors, sure_colors
+from .labels import (
+    CITYSCAPES, ID_TO_TRAIN, LabelSet, VOID, decode_colors, share_of_colors, to_label_ids)
 try:
     import imagecodecs   # reads PNGs twice as fast as OpenCV; the pixels are the same
 except ImportError:
     imagecodecs = None
 
-# %% ../nbs/05_images.ipynb #b9dce7db
+# %% ../nbs/05_images.ipynb #ddb10a21
 class Member(NamedTuple):
     "One file of a folder or zip."
     name: str             # path within the folder or zip; a zip made on Windows may have \ for /
-    size: int             # bytes, unpacked
     read_bytes: Callable  # all of them; raises DataError
 
     def __str__(self):
@@ -57,166 +56,92 @@ def read_file(
     except OSError as error:
         raise DataError(path, f'cannot be read ({error.strerror})', 'is everything there?') from error
 
-# %% ../nbs/05_images.ipynb #f3d3f857
+# %% ../nbs/05_images.ipynb #6c75147c
 PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
-
-def _chunks(png):
-    "The chunks of a PNG file's bytes, up to one that is cut off: (kind, content, is its checksum right)."
-    at, view = len(PNG_SIGNATURE), memoryview(png)
-    while at + 12 <= len(png):   # 4 bytes size, 4 bytes kind, content, 4 bytes checksum
-        end = at + 8 + int.from_bytes(view[at:at + 4], 'big')
-        if end + 4 > len(png):
-            return
-        is_right = zlib.crc32(view[at + 4:end]) == int.from_bytes(view[end:end + 4], 'big')
-        yield bytes(view[at + 4:at + 8]), view[at + 8:end], is_right
-        at = end + 4
-
-def _png_flaw(data):
-    "What is wrong with the bytes of a PNG file, or None."
-    for number, (kind, content, is_right) in enumerate(_chunks(data)):
-        if not is_right:
-            return 'is damaged (wrong checksum)'
-        if number == 0 and (kind, len(content)) != (b'IHDR', 13):
-            return 'is damaged (no header)'
-        if kind == b'IEND':
-            return None
-    return 'is cut off'
-
-# %% ../nbs/05_images.ipynb #c22ae187
-_JPEG_MARKER = re.compile(rb'\xff[^\x00\x01\xd0-\xd7\xff]', re.S)  # a segment begins, or the picture ends
-
-def _jpeg_flaw(data):
-    "What is wrong with the bytes of a JPEG file, or None."
-    at = 2
-    while marker := _JPEG_MARKER.search(data, at):
-        if marker[0] == b'\xff\xd9':
-            return None
-        length = int.from_bytes(data[marker.end():marker.end() + 2], 'big')
-        at = marker.end() + length   # past the segment's head; the pixels behind it hold no marker
-    return 'is cut off'
+_AGAIN = 'unpack, download or write it again'
 
 def _read_bytes(path):
     "The bytes of a whole PNG or JPEG file, a `Path` or a `Member`. Raises DataError."
     data = read_file(path)
-    if not data:
-        flaw = 'is empty (0 bytes)'
-    elif data.startswith(b'\xff\xd8'):
-        flaw = _jpeg_flaw(data)
-    elif data.startswith(PNG_SIGNATURE):
-        flaw = _png_flaw(data)
-    else:
-        flaw = 'is neither PNG nor JPEG'
-    if flaw:
-        raise DataError(path, flaw, 'unpack, download or write it again')
+    if not data.startswith((PNG_SIGNATURE, b'\xff\xd8')):
+        raise DataError(path, 'is neither PNG nor JPEG' if data else 'is empty (0 bytes)', _AGAIN)
+    try:
+        with Image.open(io.BytesIO(data), formats=('PNG', 'JPEG')) as image:
+            image.verify()
+    except Image.DecompressionBombError as error:
+        raise DataError(path, 'is absurdly big, or damaged', _AGAIN) from error
+    except Exception as error:   # Pillow has many ways to fail
+        raise DataError(path, 'is damaged or cut off', _AGAIN) from error
     return data
 
-# %% ../nbs/05_images.ipynb #d748e920
-PNG_MODES = {0: 'grey', 2: 'RGB', 3: 'palette', 4: 'grey with alpha', 6: 'RGBA'}
-
-def _png_header(path, data):
-    "Height, width, bits of a sample and mode of a PNG file. Raises DataError for an absurd size."
-    width, height = int.from_bytes(data[16:20], 'big'), int.from_bytes(data[20:24], 'big')
-    _check_size(path, width*height)
-    return height, width, data[24], data[25]
-
-def _upright_size(path, file):
-    "Height and width of a picture that stands upright, from its header. Raises DataError."
-    exif = Image.Exif()
-    try:
-        with Image.open(file, formats=('PNG', 'JPEG')) as image:
-            width, height = image.size
-            if image.format != 'PNG':
-                exif.load(image.info.get('exif', b''))   # nothing else, as OpenCV has it
-    except Exception as error:   # Pillow has many ways to fail
-        why = getattr(error, 'strerror', None) or 'it is no picture, or of absurd size'
-        raise DataError(path, f'cannot be read ({why})', 'unpack, download or write it again') from error
-    _check_size(path, width*height)
-    is_turned = exif.get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
-    return (width, height) if is_turned else (height, width)
-
-_DECODE_ERRORS = (cv2.error, ValueError, MemoryError, *([imagecodecs.PngError] if imagecodecs else []))
-
-# %% ../nbs/05_images.ipynb #0e8e3822
+# %% ../nbs/05_images.ipynb #9c3a082c
 def read_rgb(
     path: Path    # PNG or JPEG file, or a `Member` of a zip
 ) -> np.ndarray:  # RGB uint8 [H,W,3]
     "Read a photo, upright. Raises DataError for a missing, empty, cut off or damaged file."
     data = _read_bytes(path)
-    is_plain, how = False, cv2.IMREAD_COLOR   # OpenCV turns it upright
-    if data.startswith(PNG_SIGNATURE):
-        is_plain = _png_header(path, data)[2:] == (8, 2) and b'tRNS' not in data[:data.find(b'IDAT')]
-        how |= cv2.IMREAD_IGNORE_ORIENTATION   # of a PNG: it lies as its label does
-    else:
-        _upright_size(path, io.BytesIO(data))   # is it absurd?
     try:
+        if not data.startswith(PNG_SIGNATURE):
+            image = Image.open(io.BytesIO(data), formats=['JPEG'])
+            ImageOps.exif_transpose(image, in_place=True)
+            return np.array(image if image.mode == 'RGB' else image.convert('RGB'))
+        is_plain = tuple(data[24:26]) == (8, 2) and b'tRNS' not in data[:data.find(b'IDAT')]
         if imagecodecs and is_plain:
             return imagecodecs.png_decode(data)
+        how = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION   # a PNG lies as its label does
         image = cv2.imdecode(np.frombuffer(data, np.uint8), how)
-    except _DECODE_ERRORS:   # less than it says
-        image = None
-    if image is None:
-        raise DataError(path, 'cannot be decoded', 'unpack, download or write it again')
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)   # which refuses None
+    except Exception as error:   # each library has many ways to fail
+        raise DataError(path, 'is damaged or cut off', _AGAIN) from error
 
-# %% ../nbs/05_images.ipynb #26ac570c
+# %% ../nbs/05_images.ipynb #52b18c1f
 def image_size(
     path: Path          # PNG or JPEG file
 ) -> tuple[int, int]:   # height and width, pixels
     "The size of a picture that stands upright, from its header. Raises DataError."
     check_regular_file(path)
-    return _upright_size(path, path)
+    try:
+        with Image.open(path, formats=('PNG', 'JPEG')) as image:
+            width, height = image.size
+            orientation = image.getexif().get(ExifTags.Base.Orientation)
+            is_turned = image.format != 'PNG' and orientation in (5, 6, 7, 8)
+    except Exception as error:   # Pillow has many ways to fail
+        why = getattr(error, 'strerror', None) or 'it is no picture, or of absurd size'
+        raise DataError(path, f'cannot be read ({why})', _AGAIN) from error
+    return (width, height) if is_turned else (height, width)
 
-# %% ../nbs/05_images.ipynb #eb9c7a70
+# %% ../nbs/05_images.ipynb #5b0f7d90
+PNG_MODES = {0: 'grey', 2: 'RGB', 3: 'palette', 4: 'grey with alpha', 6: 'RGBA'}
+
 @lru_cache(2)
-def _color_ids(label_set):
-    "RGB as one number -> the id that it means, int16 [2**24]; -1: none."
-    void_id = np.flatnonzero(label_set.id_to_train == VOID)[0]
+def _train_of_color(label_set):
+    "RGB as one number -> trainId, int16 [2**24]; -1: a colour of no row."
     is_open = label_set.is_id.all()   # what it doesn't name is ignored
-    table = np.full(2**24, void_id if is_open else -1, np.int16)
-    first_classes_last = sorted(reversed(label_set.rows), key=lambda row: not row.ignored)
-    for row in first_classes_last:
-        for red, green, blue in row.colors:
-            table[red << 16 | green << 8 | blue] = row.ids[0] if row.ids else void_id
+    table = np.full(2**24, VOID if is_open else -1, np.int16)
+    for (red, green, blue), train_id in label_set.color_to_train.items():
+        table[red << 16 | green << 8 | blue] = train_id
     return table
 
 def _ids_of_colors(path, rgb, label_set):
     "The ids that the colours of a mask mean, exactly. Raises DataError for a colour of no row."
     number = rgb[..., 0].astype(np.int32) << 16 | rgb[..., 1].astype(np.int32) << 8 | rgb[..., 2]
-    ids = _color_ids(label_set)[number]
-    strange = number[ids < 0]
+    train_ids = _train_of_color(label_set)[number]
+    strange = number[train_ids < 0]
     if strange.size:
         red, green, blue = int(strange[0]).to_bytes(3, 'big')
         what = (f'holds the colour [{red}, {green}, {blue}], which is in no row of {label_set.name} '
-                f'({strange.size/ids.size:.2%} of the pixels are of such)')
+                f'({strange.size/number.size:.2%} of the pixels are of such)')
         is_grey = (rgb == rgb[..., :1]).all()
         remedy = ('are these greys ids? Write them as an 8-bit PNG of one channel' if is_grey else
                   'name it in the label set, ignored perhaps, or add `unnamed: ignored`')
         raise DataError(path, what, remedy)
-    return ids.astype(np.uint8)
+    return label_set.train_to_id[train_ids]
 
-
-# %% ../nbs/05_images.ipynb #2ad8234e
-INSTANCES = 33_999  # the highest instanceId: it is the labelId alone, or 1000 times the labelId plus a number
-
-def _content(png, wanted):
-    "What the chunks of one kind of a whole PNG file hold."
-    return b''.join(content for kind, content, _ in _chunks(png) if kind == wanted)
-
-def _decode_ids(data, height, width, bits, mode):
-    "The pixels of a grey PNG, or the indices of a palette PNG; raises some error where that can't be."
-    if imagecodecs and mode == 0:
-        return imagecodecs.png_decode(data)
-    interlaced = data[28]
-    row = 1 + -(-width*bits//8)   # one byte for the filter, then the pixels
-    size = height*row
-    if not interlaced and len(zlib.decompressobj().decompress(_content(data, b'IDAT'), size)) < size:
-        raise ValueError('less than the image')   # Pillow and OpenCV would go on with 0
-    if mode == 3:
-        return np.array(Image.open(io.BytesIO(data)))
-    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-
+# %% ../nbs/05_images.ipynb #d9197da3
 def _ids_of_palette(path, indices, table, palette, label_set):
-    "The ids of a palette PNG: its indices, or its greys if they will do. Raises DataError for neither."
+    "The ids of a palette PNG: its indices, or what its greys or colours mean. Raises DataError."
+    if palette == 'indices':
+        return indices
     used = np.flatnonzero(np.bincount(indices.ravel()))
     colors = table[used[used < len(table)]]
     if len(np.unique(colors, axis=0)) < len(used):
@@ -228,15 +153,14 @@ def _ids_of_palette(path, indices, table, palette, label_set):
         raise DataError(path, what, 'write it again as 8-bit grey: the benchmark scores the indices')
     meant = [label_set.color_to_train.get(tuple(color)) for color in colors.tolist()]
     if None not in meant and meant != label_set.id_to_train[used].tolist():
-        if palette == 'colors':
+        if palette == 'meaning':
             return _ids_of_colors(path, np.resize(table, (256, 3))[indices], label_set)
         what = f'is a palette PNG in whose colours, those of {label_set.name}, its indices are other classes'
         raise DataError(path, what, 'is it a picture of colours, or of trainIds? Write labelIds')
     return indices
 
-# %% ../nbs/05_images.ipynb #d2f15525
+# %% ../nbs/05_images.ipynb #267b60c2
 _ADVICE = 'write labelIds as an 8-bit PNG of one channel'
-_INSTANCE_ADVICE = 'an instanceId is a labelId, or 1000 times one plus a number: get it anew'
 
 def _check_shape(path, shape, size):
     "Raises DataError where a label has another size than it must have, if it must."
@@ -244,6 +168,31 @@ def _check_shape(path, shape, size):
         what = f'is {shape[1]}x{shape[0]}, not {size[1]}x{size[0]}'
         raise DataError(path, what, 'give it the size of its image (nearest neighbour)')
 
+def _read_numbers(path, size, depths, palette, label_set):
+    "The numbers in a PNG of one of these bit depths. Raises DataError."
+    data = _read_bytes(path)
+    if not data.startswith(PNG_SIGNATURE):
+        raise DataError(path, 'is a JPEG, which changes ids', _ADVICE)
+    width, height, bits, mode = unpack('>IIBB', data[16:26])
+    if mode != 3 and not (mode == 0 and bits in depths):
+        raise DataError(path, f'is {bits}-bit {PNG_MODES[mode]}', _ADVICE)
+    _check_shape(path, (height, width), size)
+    try:
+        if mode == 3:
+            picture = Image.open(io.BytesIO(data))
+            numbers, colors = np.array(picture), np.uint8(picture.getpalette()).reshape(-1, 3)
+        elif imagecodecs:
+            numbers = imagecodecs.png_decode(data)
+        else:
+            numbers = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        numbers = numbers.reshape(height, width)
+    except Exception as error:   # each library has many ways to fail
+        raise DataError(path, 'cannot be decoded', _ADVICE) from error
+    if mode == 3:
+        return _ids_of_palette(path, numbers, colors, palette, label_set)
+    return numbers if bits >= 8 else numbers//(255//(2**bits - 1))   # decoders stretch them to 0..255
+
+# %% ../nbs/05_images.ipynb #b2fbc714
 def _check_label_ids(path, ids, label_set):
     "Raises DataError where a label set has no row for an id."
     if label_set.is_id[:int(ids.max()) + 1].all():
@@ -258,55 +207,42 @@ def _check_label_ids(path, ids, label_set):
     hint = ' (trainIds, perhaps?)' if strange == VOID else ''
     raise DataError(path, f'holds the id {strange}, they end at 33{hint}', _ADVICE)
 
-def _check_ids(path, ids, highest):
-    "Raises DataError where an id is above the highest, or is the instanceId of no label."
-    if ids.max() > highest:
-        advice = _INSTANCE_ADVICE if highest == INSTANCES else _ADVICE
-        raise DataError(path, f'holds the id {ids.max()}, they end at {highest}', advice)
-    if highest == INSTANCES:
-        wrong = cv2.inRange(ids, 34, 1000)
-        if wrong.any():
-            raise DataError(path, f'holds {ids[wrong > 0].max()}, which is no id', _INSTANCE_ADVICE)
-
-# %% ../nbs/05_images.ipynb #1cd6d36e
 def read_ids(
     path: Path,              # PNG file, or a `Member` of a zip
     size: tuple = None,      # (height, width) that it must have
-    highest: int = None,     # id that it may hold, default: the label set's; `INSTANCES`: instanceIds, 16-bit
-    palette: str = 'strict', # 'greys', 'colors': by what these mean; 'indices': as the official script
-    label_set: LabelSet = CITYSCAPES
-) -> np.ndarray:             # labelIds uint8 [H,W], or instanceIds uint16
+    palette: str = 'strict', # 'meaning': what greys or colours mean; 'indices': as the official script
+    label_set: LabelSet = CITYSCAPES,
+    any_id: bool = False     # take ids, too, that the label set has no row for
+) -> np.ndarray:             # uint8 [H,W]
     "Read ids. Raises DataError for whatever would decode to something else."
-    data = _read_bytes(path)
-    if not data.startswith(PNG_SIGNATURE):
-        raise DataError(path, 'is a JPEG, which changes ids', _ADVICE)
-    height, width, bits, mode = _png_header(path, data)
-    depths = {8} | ({16} if highest == INSTANCES else set())
-    depths |= {1, 2, 4} if palette in ('greys', 'colors') else set()
-    if mode != 3 and not (mode == 0 and bits in depths):
-        kind = PNG_MODES.get(mode, 'of no kind that PNG knows')
-        raise DataError(path, f'is {bits}-bit {kind}', _ADVICE)
-    _check_shape(path, (height, width), size)
-    try:
-        ids = _decode_ids(data, height, width, bits, mode)
-        colors = np.frombuffer(_content(data, b'PLTE'), np.uint8).reshape(-1, 3)
-    except Exception as error:   # each library has many ways to fail
-        raise DataError(path, 'cannot be decoded', _ADVICE) from error
-    if ids is None or ids.ndim != 2:
-        raise DataError(path, 'cannot be decoded', _ADVICE)
-    if mode == 3 and palette != 'indices':
-        ids = _ids_of_palette(path, ids, colors, palette, label_set)
-    elif bits < 8 and mode == 0:
-        if 0 < ids.max() <= 33:   # decoders stretch to 0..255
-            raise DataError(path, f'is {bits}-bit grey, in which 1 may mean 1 or {ids.max()}', _ADVICE)
-        ids = ids//(255//(2**bits - 1))
-    if highest is None:
+    depths = {8} if palette in ('strict', 'indices') else {1, 2, 4, 8}
+    ids = _read_numbers(path, size, depths, palette, label_set)
+    if not any_id:
         _check_label_ids(path, ids, label_set)
-        return ids
-    _check_ids(path, ids, highest)
-    return ids.astype(np.uint16, copy=False) if highest == INSTANCES else ids
+    return ids
 
-# %% ../nbs/05_images.ipynb #56fafbfc
+# %% ../nbs/05_images.ipynb #884be8b7
+INSTANCES = 33_999  # the highest instanceId
+
+def read_instance_ids(
+    path: Path,         # PNG file
+    size: tuple = None  # (height, width) that it must have
+) -> np.ndarray:        # uint16 [H,W]
+    "Read instanceIds. Raises DataError for whatever would decode to something else."
+    numbers = _read_numbers(path, size, {1, 2, 4, 8, 16}, 'meaning', CITYSCAPES)
+    if numbers.max() > INSTANCES or cv2.inRange(numbers, 34, 1000).any():
+        strange = numbers[(numbers > INSTANCES) | (numbers > 33) & (numbers <= 1000)].max()
+        advice = 'an instanceId is a labelId, or 1000 times one plus a number: get it anew'
+        raise DataError(path, f'holds {strange}, which is no id', advice)
+    return numbers.astype(np.uint16, copy=False)
+
+def instances_to_label_ids(
+    numbers: np.ndarray  # instanceIds uint16 [H,W]
+) -> np.ndarray:         # labelIds uint8 [H,W]
+    "The label of each instance."
+    return np.where(numbers > 1000, numbers//1000, numbers).astype(np.uint8)
+
+# %% ../nbs/05_images.ipynb #bb3e2ddc
 def read_mask(
     path: Path,           # PNG of ids (grey or palette) or of colours, or JPEG of colours
     size: tuple = None,   # (height, width) that it must have
@@ -316,19 +252,16 @@ def read_mask(
     data = read_file(path)
     is_png = data.startswith(PNG_SIGNATURE)
     if is_png and tuple(data[24:26]) not in ((8, 2), (8, 6)):
-        return read_ids(path, size, palette='colors', label_set=label_set)
+        return read_ids(path, size, 'meaning', label_set)
     rgb = read_rgb(path)
     _check_shape(path, rgb.shape[:2], size)
     if is_png:
         return _ids_of_colors(path, rgb, label_set)
-    is_sure = sure_colors(rgb, label_set) != UNSURE
-    if is_sure.mean() < .5:
-        what = f'has the colours of {label_set.name} at {is_sure.mean():.0%} of the pixels only'
+    share = share_of_colors(rgb, label_set)
+    if share < .5:
+        what = f'has the colours of {label_set.name} at {share:.0%} of the pixels only'
         raise DataError(path, what, 'is it a mask of these classes? A JPEG of ids is none')
-    table = label_set.train_to_id.copy()
-    table[VOID] = np.flatnonzero(label_set.id_to_train == VOID)[0]
-    return table[decode_colors(rgb, label_set)]
-
+    return to_label_ids(decode_colors(rgb, label_set), label_set)
 
 # %% ../nbs/05_images.ipynb #08498a80
 _NEVER_PREDICTED = np.flatnonzero(ID_TO_TRAIN[:19] == VOID)[1:]   # ids 1..18; as trainIds they are classes
@@ -340,27 +273,17 @@ def train_ids_suspected(
     counts = np.bincount(label_ids.ravel(), minlength=256)
     return not counts[20:255].any() and counts[_NEVER_PREDICTED].sum() > .01*label_ids.size
 
-# %% ../nbs/05_images.ipynb #3eb2af44
-def instances_to_label_ids(
-    numbers: np.ndarray  # instanceIds uint16 [H,W]
-) -> np.ndarray:         # labelIds uint8 [H,W]
-    "The label of each instance."
-    return np.where(numbers > 1000, numbers//1000, numbers).astype(np.uint8)
-
-# %% ../nbs/05_images.ipynb #644c68cb
+# %% ../nbs/05_images.ipynb #9f10aef6
 def _unpack(archive, info):
     "The bytes of a member of a zip, and no more than its directory promises. Raises DataError."
-    is_encrypted = info.flag_bits & 1
-    if is_encrypted or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        what = 'is encrypted' if is_encrypted else f'is packed by a rare method (number {info.compress_type})'
-        raise DataError(info.filename, what, 'zip it again without a password, by the usual method, deflate')
     _check_size(info.filename, info.file_size)
     try:
         with archive.open(info) as file:
             return file.read(info.file_size + 1)
     except Exception as error:   # zipfile has many ways to fail
         what = f'cannot be read ({str(error) or "cut off"})'
-        raise DataError(info.filename, what, 'download or zip it again') from error
+        remedy = 'download it, or zip it again, without a password'
+        raise DataError(info.filename, what, remedy) from error
 
 def members(
     path: Path  # folder or zip file
@@ -368,10 +291,8 @@ def members(
     "Every file of a folder or a zip, to be read in memory. Raises DataError for anything else."
     path = Path(path)
     if path.is_dir():
-        files = [Path(folder)/name for folder, _, names in os.walk(path) for name in names]
-        found = [Member(f.relative_to(path).as_posix(), f.lstat().st_size, partial(read_file, f))
-                 for f in files]
-        return sorted(found, key=lambda member: member.name)
+        files = {f.relative_to(path).as_posix(): f for f in path.rglob('*') if not f.is_dir()}
+        return [Member(name, partial(read_file, file)) for name, file in sorted(files.items())]
     check_regular_file(path)
     try:
         archive = zipfile.ZipFile(path)
@@ -379,5 +300,5 @@ def members(
         what = f'is neither a folder nor a sound zip ({error})' if path.exists() else 'does not exist'
         raise DataError(path, what, 'give the folder or zip of the predictions') from error
     infos = sorted(archive.infolist(), key=lambda info: info.filename)
-    return [Member(info.filename, info.file_size, partial(_unpack, archive, info))
+    return [Member(info.filename, partial(_unpack, archive, info))
             for info in infos if not info.filename.endswith('/')]

@@ -79,10 +79,9 @@ class Loss(nn.Module):
         for name in self.factors:
             options = dict(weight=weight, label_smoothing=smoothing) if name in _CROSS_ENTROPIES else {}
             self.terms[name] = _KINDS[name](ignore_index=VOID, **options)
-        pixel_weights = torch.zeros(256)
-        is_weighted = weight is not None and 'ce' in self.factors
-        pixel_weights[:VOID] = 1
-        if is_weighted:
+        pixel_weights = torch.ones(256)
+        pixel_weights[VOID] = 0
+        if weight is not None and 'ce' in self.factors:
             pixel_weights[:len(weight)] = weight
         self.register_buffer('pixel_weights', pixel_weights, persistent=False)
 
@@ -103,19 +102,20 @@ def class_frequency(
     frames: list[Frame]  # labelled; up to 500 of them, evenly spread, are looked at
 ) -> tuple[float, ...]:  # share of the labelled pixels, by trainId
     "How frequent each class is in some frames. Raises ValueError where no pixel is labelled."
-    some = frames[::-(-len(frames)//500) or 1]
+    some = frames[::math.ceil(len(frames)/500) or 1]
     counts = sum(prefetch(lambda frame: frame.class_counts(), some, threads=2), 0)
     if not np.any(counts):
         raise ValueError(f'class_weights: no pixel of {len(some)} frames is labelled')
     return tuple((counts/counts.sum()).tolist())
 
+# %% ../nbs/13_losses.ipynb #6f6d9c4d
 def build_loss(
     run: Run,                 # labels, loss, label_smoothing, class_weights
     frames: list[Frame] = ()  # to count classes in, where they are not those of Cityscapes
 ) -> Loss:
     "The loss of a run."
-    if not run.class_weights:
-        return Loss(run.loss, run.label_smoothing)
-    is_known = run.label_set == CITYSCAPES
-    frequency = FREQUENCY if is_known else class_frequency(frames)
-    return Loss(run.loss, run.label_smoothing, class_weights(frequency))
+    weights = None
+    if run.class_weights:
+        is_known = run.label_set == CITYSCAPES
+        weights = class_weights(FREQUENCY if is_known else class_frequency(frames))
+    return Loss(run.loss, run.label_smoothing, weights)

@@ -43,6 +43,7 @@ def limb(
     aside = np.array((y1 - y0, x0 - x1))*width/2/np.hypot(x1 - x0, y1 - y0)
     return np.array([(x0, y0) + aside, (x1, y1) + aside, (x1, y1) - aside, (x0, y0) - aside])
 
+# %% ../nbs/03_scenery.ipynb #87c86a82
 def disc(
     x: float, y: float, radius: float,  # metres
     corners: int = 12,                  # 3 is a triangle, 4 a diamond
@@ -209,6 +210,7 @@ def _gather(things):
     polygons[..., 2] += np.repeat([ahead for _, ahead in things], counts)[:, None]
     return polygons, colors, np.split(np.arange(len(polygons)), np.cumsum(counts)[:-1])
 
+# %% ../nbs/03_scenery.ipynb #7a356f21
 def _paint(image, places, colors):
     "Paint polygons [P,12,2] in sixteenths upon an image of twice the size, and shrink it."
     h, w = image.shape[:2]
@@ -289,6 +291,7 @@ def _add_body(thing, edges, half, side, away, material):
         face = [(-half, low, z0), (half, low, z0), (half, high, z1), (-half, high, z1)]
         thing.add(face, material[name])
 
+# %% ../nbs/03_scenery.ipynb #8569bdaa
 def vehicle(
     rng: Generator, kind: str,  # one of VEHICLES
     x: float, z: float,         # place of its middle and of the end that we see, metres
@@ -354,6 +357,7 @@ def _add_bicycle(thing, color):
     thing.add(limb(-.34, .98, -.04, .98, .09), DARK)
     thing.add(limb(.3, 1.04, .52, 1.08, .07), DARK)
 
+# %% ../nbs/03_scenery.ipynb #aebf2172
 def _add_motorcycle(thing, color):
     "Add a motorcycle."
     for hub in (-.68, .68):
@@ -365,6 +369,7 @@ def _add_motorcycle(thing, color):
     thing.add(limb(-.75, .9, -.05, .82, .15), DARK)
     thing.add(disc(.62, .88, .1), LAMP)
 
+# %% ../nbs/03_scenery.ipynb #ef823f6a
 def _add_rider(thing, rng):
     "Add somebody who sits."
     shirt, trousers, hair = rng.integers(25, 220, (3, 3))

@@ -6,11 +6,10 @@
 __all__ = ['PHOTO', 'LABEL', 'LABEL_IDS', 'INSTANCE_IDS', 'MANIFEST', 'FORMAT', 'encode', 'BlockFile', 'PackedFrame', 'is_store',
            'Store', 'missing', 'disk_needed', 'pack', 'verify', 'cache_folder', 'cached_store', 'cache_frames']
 
-# %% ../nbs/08_store.ipynb #1c0a6e2b
+# %% ../nbs/08_store.ipynb #6984036b
 import base64
 import json
 import os
-import re
 import shutil
 import time
 import zlib
@@ -22,10 +21,10 @@ from math import gcd
 from pathlib import Path
 import cv2
 import numpy as np
-from .core import progress_bar
 from .config import Run
-from .core import (DataError, Fault, atomic_write, detect_environment, disk_fault, folder_lock, logger,
-                          prefetch, read_json)
+from cityseg.core import (
+    DataError, Fault, atomic_write, detect_environment, folder_lock, logger, prefetch, progress_bar,
+    read_json)
 from .frame import Frame, PairFrame, class_points
 from .labels import CITYSCAPES, find_label_set, spell_label_set, to_label_ids
 
@@ -66,10 +65,11 @@ def encode(
                        filters=[blosc2.Filter.BITSHUFFLE], filters_meta=[0])
     return blosc2.asarray(planes, chunks=chunks, blocks=blocks, cparams=compression).to_cframe()
 
-# %% ../nbs/08_store.ipynb #7247b716
+# %% ../nbs/08_store.ipynb #ab472f6c
 _sound = set()   # files that this process has compared with their checksums, and these
+_REPACK = 'delete it and pack again: only this frame is redone'
 
-# %% ../nbs/08_store.ipynb #88668450
+# %% ../nbs/08_store.ipynb #ce0d36ae
 class BlockFile:
     "A packed frame's file, open for reading parts of it. Raises `DataError` where it is damaged."
     def __init__(self,
@@ -94,8 +94,7 @@ class BlockFile:
         try:
             yield
         except (OSError, RuntimeError, ValueError) as error:
-            remedy = 'delete it and pack again: only this frame is redone'
-            raise DataError(self.path, 'is missing or damaged', remedy) from error
+            raise DataError(self.path, 'is missing or damaged', _REPACK) from error
 
     def read(
         self,
@@ -123,7 +122,7 @@ class BlockFile:
     def label(self, *crop) -> np.ndarray:  # trainIds uint8 [h,w]
         return self.read(LABEL, *crop)[0]
 
-# %% ../nbs/08_store.ipynb #45333839
+# %% ../nbs/08_store.ipynb #650bf0bd
 MANIFEST, FORMAT = 'manifest.json', 'cityseg store 2'
 
 @dataclass(frozen=True)
@@ -143,16 +142,16 @@ class PackedFrame(Frame):
     def image(self) -> np.ndarray:  # RGB uint8 [H,W,3]
         return self.open().image()
 
-    def label(self) -> np.ndarray:  # trainIds uint8 [H,W]
+    def label(self, size: tuple = None) -> np.ndarray:  # trainIds uint8 [H,W]
         return self.open().label()
 
-    def label_ids(self) -> np.ndarray:  # labelIds uint8 [H,W]; of older stores the 19 evaluated only
+    def label_ids(self, size: tuple = None) -> np.ndarray:  # labelIds uint8 [H,W]; of older stores the 19
         file = self.open()
         if file.planes > LABEL_IDS.start:
             return file.read(LABEL_IDS)[0]
         return to_label_ids(file.label(), self.label_set)
 
-    def instance_ids(self) -> np.ndarray | None:  # instanceIds uint16 [H,W]
+    def instance_ids(self, size: tuple = None) -> np.ndarray | None:  # instanceIds uint16 [H,W]
         if not self.has_instances:
             return None
         low, high = self.open().read(INSTANCE_IDS).astype(np.uint16)
@@ -168,22 +167,21 @@ class PackedFrame(Frame):
     def class_counts(self) -> np.ndarray:  # int64 [classes]
         return np.array(self.counts)
 
-# %% ../nbs/08_store.ipynb #9c928b69
+# %% ../nbs/08_store.ipynb #b25cfe2a
 def _key(frame):
     "The name of a frame in a store."
     return f'{frame.split}/{frame.name}'
 
 def _packed_frame(store_path, key, entry, label_set):
     "The `PackedFrame` of a line of the manifest."
-    split, _, name = key.partition('/')
+    split, name = key.split('/')
     is_free = 'city' in entry
     city, sequence, number = (entry['city'], 0, entry['number']) if is_free else name.rsplit('_', 2)
     file = store_path/f'{key}.b2nd'
-    return PackedFrame(city, int(sequence), int(number), split, image_path=file,
-                       free_name=name if is_free else '',
-                       label_path=file if entry['label'] else None, size=tuple(entry['size']),
-                       counts=tuple(entry['counts']), encoded_points=entry['points'],
-                       has_instances=entry.get('instances', False), crc=entry['crc'], label_set=label_set)
+    return PackedFrame(
+        city, int(sequence), int(number), split, file, file if entry['label'] else None,
+        tuple(entry['size']), tuple(entry['counts']), entry['points'], entry.get('instances', False),
+        entry['crc'], label_set=label_set, free_name=name if is_free else '')
 
 _ENTRY = {'size': [int], 'bytes': int, 'crc': int, 'source': [int], 'label': bool, 'instances?': bool,
           'counts': [int], 'points': str, 'city?': str, 'number?': int}   # these two where names are free
@@ -194,7 +192,7 @@ def _checksum(entries):
     "Of the lines of a manifest."
     return zlib.crc32(json.dumps(entries).encode())
 
-# %% ../nbs/08_store.ipynb #3e792d25
+# %% ../nbs/08_store.ipynb #52e23fde
 def _read_manifest(path):
     "The manifest of the store in a folder, checked; an empty one where there is none."
     remedy = 'delete the store and pack again'
@@ -206,23 +204,15 @@ def _read_manifest(path):
     if content['format'] != FORMAT:
         what = f'is of another format ({content["format"]}, this is {FORMAT})'
         raise DataError(path, what, remedy)
-    entries = content['frames']
-    patterns = {key: r'\w+/[^/]+' if 'city' in entry else r'\w+/[^/]+_\d{6,}_\d{6,}'
-                for key, entry in entries.items()}
-    names_fit = all(re.fullmatch(pattern, key) for key, pattern in patterns.items())
-    if not names_fit or content['crc'] not in (None, _checksum(entries)):
+    if content['crc'] not in (None, _checksum(content['frames'])):
         raise DataError(path/MANIFEST, 'is damaged', remedy)
     return content
 
 def _file_lengths(path):
-    "Length in bytes of every file below the splits of a store, by key."
-    if not path.is_dir():
-        return {}
-    splits = [entry for entry in os.scandir(path) if entry.is_dir()]
-    return {f'{split.name}/{file.name.removesuffix(".b2nd")}': file.stat().st_size
-            for split in splits for file in os.scandir(split.path)}
+    "Length in bytes of every frame's file, by key."
+    return {f'{file.parent.name}/{file.stem}': file.stat().st_size for file in path.glob('*/*.b2nd')}
 
-# %% ../nbs/08_store.ipynb #8550ff03
+# %% ../nbs/08_store.ipynb #e2dc74d6
 def is_store(
     path: Path
 ) -> bool:  # True as soon as packing has begun
@@ -230,7 +220,7 @@ def is_store(
     return (Path(path)/MANIFEST).is_file()
 
 class Store:
-    "Packed frames: `frames`, and `frame(name)` ('val/name' where two splits share one). Raises DataError."
+    "Packed frames: `frames`, and `frame(name)`, or `frame('val/name')`. Raises DataError."
     def __init__(self, path: Path):  # folder made by `pack`; only ever read from
         self.path = Path(path)
         manifest = _read_manifest(self.path)
@@ -243,13 +233,10 @@ class Store:
         if wrong:
             what = f'has {len(wrong)} of {len(entries)} frames missing or cut off, the first: {wrong[0]}'
             raise DataError(self.path, what, 'pack again into it: only they are redone')
-        self.entries = entries
         self.label_set = manifest['labels']
-        self.frames = []
-        for key, entry in sorted(entries.items()):
-            self.frames.append(_packed_frame(self.path, key, entry, self.label_set))
-        self._by_name = {frame.name: frame for frame in reversed(self.frames)}
-        self._by_name.update({_key(frame): frame for frame in self.frames})
+        self.frames = [_packed_frame(self.path, key, entry, self.label_set)
+                       for key, entry in sorted(entries.items())]
+        self._by_name = {name: frame for frame in self.frames for name in (frame.name, _key(frame))}
 
     def __len__(self):
         return len(self.frames)
@@ -260,11 +247,9 @@ class Store:
 
     def frame(self, name: str) -> PackedFrame:
         "The frame of that name. Raises KeyError."
-        if name not in self._by_name:
-            raise KeyError(f'{self.path} holds no frame {name!r}')
         return self._by_name[name]
 
-# %% ../nbs/08_store.ipynb #ac3017f7
+# %% ../nbs/08_store.ipynb #0629e82b
 def _source(frame):
     "What a packed frame is made from: length in bytes of the photo's and the label's file."
     return [path.stat().st_size if path else 0 for path in (frame.image_path, frame.label_path)]
@@ -282,6 +267,7 @@ def _encode_frame(frame):
         entry |= dict(city=frame.city, number=frame.frame)
     return content, entry
 
+# %% ../nbs/08_store.ipynb #c1fc74de
 def _packed_entries(path, frames):
     "The entries that need no packing: their files are whole. Raises DataError for another data set's."
     lengths = _file_lengths(path)
@@ -359,13 +345,13 @@ def _pack_missing(frames, out, workers):
         raise
     write_manifest(complete=True)
 
-# %% ../nbs/08_store.ipynb #fd2cbc78
+# %% ../nbs/08_store.ipynb #e1eedc10
 def pack(
     frames: list[Frame],   # with or without labels, of any splits
     out: Path,             # folder of the store
     workers: int = None    # threads; default: one per core
 ) -> Path:                 # the folder
-    "Pack frames into a store; what is in it already is not done again. Raises DataError."
+    "Pack frames into a store; what is in it already is not done again. Raises DataError, or OSError."
     if workers is not None and workers < 1:
         raise ValueError(f'workers: {workers} threads would do nothing; 1 or more')
     out = Path(out)
@@ -375,53 +361,35 @@ def pack(
         raise ValueError('no frames to pack')
     if missing(out, frames) == 0:
         return out   # nothing is written: it may be read-only
-    try:
-        with folder_lock(out):
-            _pack_missing(frames, out, workers or os.cpu_count())
-    except OSError as error:
-        other = f'cannot be written to ({error.strerror or error})', 'choose another folder'
-        what, remedy = disk_fault(error) or other
-        remedy = f'{remedy} and pack again: it goes on where it was'
-        raise DataError(error.filename or out, what, remedy) from error
+    with folder_lock(out):
+        _pack_missing(frames, out, workers or os.cpu_count())
     return out
 
-# %% ../nbs/08_store.ipynb #57b7964e
-def _frame_fault(packed, entry, original):
-    "What is wrong with a packed frame, or None; `original`: what it was made from, or None."
-    remedy = 'delete it and pack again: only this frame is redone'
-    try:
-        if zlib.crc32(packed.image_path.read_bytes()) != entry['crc']:
-            return Fault(packed.image_path, 'is damaged (wrong checksum)', remedy)
-        if original and not all(map(np.array_equal, packed.read(), original.read())):
-            return Fault(packed.image_path, f'differs from {original.image_path} or its label', remedy)
-    except DataError as error:
-        return error.fault
-    except OSError as error:
-        return Fault(packed.image_path, f'cannot be read ({error.strerror})', 'is the disk sound?')
-
+# %% ../nbs/08_store.ipynb #99581c5f
 def verify(
     path: Path,                   # folder of a store
     frames: list[Frame] = None    # to compare with, pixel by pixel; default: only checksums
 ) -> list[Fault]:                 # empty when all is well
-    """Read a whole store, compare checksums, and every pixel with the frames it was made from.
-
-    Raises ValueError where these are the store's own."""
+    "Read a whole store, compare checksums, and every pixel with the frames it was made from."
     try:
         store = Store(path)
     except DataError as error:
         return [error.fault]
     originals = {_key(frame): frame for frame in frames or []}
-    if {frame.image_path for frame in store.frames} & {frame.image_path for frame in originals.values()}:
-        raise ValueError(f'{path}: these are its own frames; give those that it was packed from')
-    absent = [frame for key, frame in originals.items() if key not in store.entries]
-    faults = [Fault(frame.image_path, 'is not in the store', 'pack again') for frame in absent]
+    _sound.clear()   # or what was read before would not be compared again
     def look(packed):
-        key = _key(packed)
-        return _frame_fault(packed, store.entries[key], originals.get(key))
+        original = originals.pop(_key(packed), None)
+        try:
+            packed.open()
+            if original and not all(map(np.array_equal, packed.read(), original.read())):
+                return Fault(packed.image_path, f'differs from {original.image_path} or its label', _REPACK)
+        except DataError as error:
+            return error.fault
     found = progress_bar(prefetch(look, store.frames, os.cpu_count()), 'verify', len(store))
-    return faults + [fault for fault in found if fault]
+    faults = [fault for fault in found if fault]
+    return faults + [Fault(f.image_path, 'is not in the store', 'pack again') for f in originals.values()]
 
-# %% ../nbs/08_store.ipynb #9ff0f91e
+# %% ../nbs/08_store.ipynb #7d48ba39
 def cache_folder() -> Path:
     "The folder for stores that nobody named; CITYSEG_CACHE says it, else it is where this machine has room."
     if folder := os.environ.get('CITYSEG_CACHE'):
@@ -437,8 +405,8 @@ def cached_store(
     "Where in the cache the store of these frames' data set lies: by where their files lie."
     sources = set()
     for frame in frames:
-        depth = 1 if isinstance(frame, PairFrame) else 2   # pairs lie in no folder of a city
-        depth = 0 if frame.free_name else depth   # these lie anywhere
+        is_pair = isinstance(frame, PairFrame)
+        depth = 0 if frame.free_name else 1 if is_pair else 2   # of Cityscapes above the folder of the city
         files = [path for path in (frame.image_path, frame.label_path) if path]
         sources |= {str(path.resolve().parents[depth]) for path in files}
     sources = sorted(sources)
@@ -463,7 +431,7 @@ def _packing_pays(run, train, frames, out):
         raise DataError(existing, f'has {free/1e9:.1f} GB free', f'packed, they would take {need/1e9:.1f} GB')
     return True
 
-# %% ../nbs/08_store.ipynb #4cae6716
+# %% ../nbs/08_store.ipynb #d8ea41a8
 def cache_frames(
     run: Run,            # its `store`: 'auto', 'none', or a folder
     train: list[Frame],
@@ -485,6 +453,4 @@ def cache_frames(
             raise
         logger.warning(f'reading PNGs, since {error}')
         return train, val
-    packed_train = [store.frame(_key(frame)) for frame in train]
-    packed_val = [store.frame(_key(frame)) for frame in val]
-    return packed_train, packed_val
+    return [store.frame(_key(frame)) for frame in train], [store.frame(_key(frame)) for frame in val]

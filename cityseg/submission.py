@@ -7,6 +7,7 @@ __all__ = ['TEST_SET', 'prediction_png', 'write_prediction', 'predict_ahead', 'w
            'check_submission']
 
 # %% ../nbs/24_submission.ipynb #e6cee586
+import os
 import zipfile
 import zlib
 from collections import Counter
@@ -16,7 +17,7 @@ from pathlib import Path, PureWindowsPath
 from queue import SimpleQueue
 import cv2
 import numpy as np
-from .core import DataError, Fault, Remark, atomic_write, prefetch, progress_bar, shard
+from .core import DataError, Fault, Remark, atomic_write, prefetch, progress_bar
 from .frame import FRAME_NAME, find_predictions, read_prediction
 from .images import members, read_file, read_ids, train_ids_suspected
 from .labels import CITYSCAPES, CLASSES, LabelSet, VOID, note_label_set, to_label_ids
@@ -102,7 +103,8 @@ def write_predictions(
     folder: Path        # where to
 ) -> dict:              # frame name -> Path of its PNG; under torchrun those of this process
     "Predict and write frames; whole files that a predictor of the same `tag` wrote are kept."
-    folder, frames = Path(folder), shard(frames)
+    folder = Path(folder)
+    frames = frames[int(os.environ.get('RANK', 0))::int(os.environ.get('WORLD_SIZE', 1))]   # torchrun's
     tag = getattr(predict, 'tag', None) or ''
     label_set = getattr(predict, 'label_set', CITYSCAPES)
     void = bool(getattr(predict, 'confidence', 0))   # for what it isn't sure of
@@ -210,7 +212,7 @@ def _content_faults(candidate):
     "What is wrong with what a file holds, as `Fault`s; `candidate` is a member and its frame's size."
     member, size = candidate
     try:
-        flaw = _ids_flaw(read_ids(member, size, highest=255))
+        flaw = _ids_flaw(read_ids(member, size, any_id=True))
     except DataError as error:
         return [error.fault._replace(path=Path(member.name))]
     return [Fault(Path(member.name), *flaw)] if flaw else []

@@ -22,9 +22,10 @@ import numpy as np
 import torch
 from .calibration import calibrate
 from .config import Run, total_iterations
-from .core import DataError, atomic_write, folder_lock, is_out_of_memory, logger, progress_bar
+from .core import DataError, atomic_write, folder_lock, is_out_of_memory
+from .core import logger, prefetch, progress_bar
 from .data import Root, extra_frames, find_root, frames
-from .dataset import CropDataset, frame_loader, training_loader
+from .dataset import CropDataset, training_loader
 from .distributed import (ROW_EVERY, DistributedContext, Stopped, StopRequest, TimeBudget, Workers,
                                  connection_in_words, count_gpus, until_stopped)
 from .frame import Frame
@@ -61,8 +62,7 @@ def draw_panel(
                  overlay(frame.image, frame.pred, palette=palette),
                  error_map(frame.pred, frame.label, frame.image, palette))
         rows.append(side_by_side(*[shrink(view, 480) for view in views]))
-    same_size = [row for row in rows if row.shape == rows[0].shape]
-    return np.concatenate(same_size)
+    return np.concatenate([row for row in rows if row.shape == rows[0].shape])   # of one size
 
 # %% ../nbs/23_training.ipynb #ab249ad4
 def validate(
@@ -79,8 +79,8 @@ def validate(
     total = Confusion(len(label_set))
     mine = val_frames[context.rank::context.world]
     first, ranked = [], []
-    bar = progress_bar(frame_loader(mine, workers), 'validate', len(mine), leave=False, unit='frame',
-                       disable=None if context.is_main else True)
+    bar = progress_bar(prefetch(lambda frame: frame.read(), mine, max(1, workers)), 'validate', len(mine),
+                       leave=False, unit='frame', disable=None if context.is_main else True)
     for frame, (image, label) in until_stopped(zip(mine, bar), len(val_frames), context, stop):
         pred = predict(image)
         confusion = Confusion(len(label_set)).update(pred, label)

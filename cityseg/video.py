@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from .core import atomic_write, did_you_mean, prefetch, printable, progress_bar
 from .footage import copy_sound, film_pictures, folder_frames, is_film, open_film
-from .frame import Frame, find_predictions, label_set_of, read_prediction
+from .frame import Frame, find_predictions, predicted_label_set, read_prediction
 from .labels import LabelSet
 from .robustness import add_weather
 from .submission import predict_ahead
@@ -318,7 +318,7 @@ def timelapse(
     label_set: LabelSet = None # default: the model's, or what the predictions' folder says, or Cityscapes'
 ) -> Film:  # path of the mp4
     "Film a city with the predictions over it. Raises ValueError for what can't be filmed."
-    label_set = in_palette(label_set or label_set_of(predictions), palette)
+    label_set = in_palette(label_set or predicted_label_set(predictions), palette)
     if isinstance(predictions, (str, Path)):
         predictions = find_predictions(predictions)
     footage = open_film(frames, start, seconds, every) if is_film(frames) else None

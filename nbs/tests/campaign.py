@@ -185,7 +185,7 @@ class Stage:
 
     def build(self):
         "Make what is copied."
-        from cityseg.cli import run
+        from cityseg.cli import main
         from cityseg.toycity import toy_city
         base = self.base
         toy_city(base/'city', size=(128, 256), train=2, val=2, test=2)
@@ -193,7 +193,7 @@ class Stage:
                       ['pack', base/'city', '--out', base/'store'],
                       ['predict', base/'run', base/'city', '--split', 'val', '--out', base/'val'],
                       ['submit', base/'val', '--zip', base/'val.zip']):
-            run([str(word) for word in words])
+            main([str(word) for word in words])
         (base/'notes.json').write_text('{"lindental_000000_000000": "a note"}')
         kernel = Path(__file__).resolve().parents[2]/'kaggle'/'train'
         shutil.copytree(kernel, base/'kernel')
