@@ -92,8 +92,8 @@ def load_predictor(
     found = find_model(name)   # or it is refused, before torch is loaded
     from cityseg.inference import Predictor
     if found and found.suffix == '.onnx':
-        from cityseg.export import load_onnx
-        return Predictor(load_onnx(found, label_set), **options)
+        from cityseg.export import OnnxModel
+        return Predictor(OnnxModel(found, label_set), **options)
     from cityseg.model import load_model
     return Predictor(load_model(name, label_set), **options)
 

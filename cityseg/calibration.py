@@ -5,12 +5,11 @@
 # %% auto #0
 __all__ = ['STEPS', 'PIXELS', 'iou_by_shift', 'shifted_iou', 'best_shift', 'sample_logits', 'calibrate']
 
-# %% ../nbs/20_calibration.ipynb #eb6d38f2
+# %% ../nbs/20_calibration.ipynb #7be6aebf
 import numpy as np
 import torch
-from .core import prefetch, progress_bar
 from .dataset import to_device
-from .distributed import DistributedContext, StopRequest, until_stopped
+from .distributed import DistributedContext, StopRequest, read_share
 from .frame import Frame
 from .labels import VOID
 from .metrics import Confusion
@@ -89,7 +88,7 @@ def _sample_frame(model, image, label, context):
     sampled = logits[:, at.to(context.device)].float().cpu()
     return sampled, torch.tensor(label).flatten()[at].long()
 
-# %% ../nbs/20_calibration.ipynb #26c5d215
+# %% ../nbs/20_calibration.ipynb #29cb1269
 @torch.no_grad()
 def sample_logits(
     model: torch.nn.Module,  # to evaluate
@@ -100,14 +99,10 @@ def sample_logits(
 ) -> tuple[torch.Tensor, torch.Tensor]:  # float32 [19,n] and trainIds int64 [n], on the CPU
     "Logits and labels of some pixels of whole frames, none void; over all processes. Raises Stopped."
     model.eval()
-    mine = frames[context.rank::context.world]
-    bar = progress_bar(prefetch(lambda frame: frame.read(), mine, max(1, workers)), 'calibrate', len(mine),
-                       leave=False, unit='frame', disable=None if context.is_main else True)
     samples = []
-    for image, label in until_stopped(iter(bar), len(frames), context, stop):
+    for _, (image, label) in read_share(frames, context, 'calibrate', workers, stop):
         samples.append(_sample_frame(model, image, label, context))
-    gathered = context.gather(samples)
-    found = sum(gathered, [])
+    found = sum(context.gather(samples), [])
     if not found:
         return torch.zeros(0, 0), torch.zeros(0, dtype=torch.long)
     logits, labels = zip(*found)

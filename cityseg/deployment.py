@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Export', 'DemoApp', 'Publish', 'Kernel']
 
-# %% ../nbs/44_deployment.ipynb #49a365e2
+# %% ../nbs/44_deployment.ipynb #b640130a
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,9 +13,9 @@ from typing import Literal
 from tyro.conf import Positional, UseAppendAction
 from .arguments import MODEL, Places, positional, report, show
 from .config import find_model
-from .core import check_out_files, check_out_folder
+from .core import DataError, check_out_files, check_out_folder
 
-# %% ../nbs/44_deployment.ipynb #9a3f1356
+# %% ../nbs/44_deployment.ipynb #4f1e3541
 @dataclass
 class Export(Places):
     """A trained model as one file that runs without PyTorch, and that is a MODEL, too.
@@ -34,23 +34,27 @@ class Export(Places):
 
     def __call__(self):
         check_out_files(self.out)
-        find_model(self.model)
+        suffix = dict(onnx='.onnx', torch='.pt2')[self.format]
+        if self.out.suffix != suffix:
+            raise DataError(self.out, f'is no name for a file of {self.format}', f'let it end in {suffix}')
+        if self.half + self.int8 + (self.format == 'torch') > 1:
+            raise ValueError('half and int8 are two ways to make an .onnx smaller: choose one')
         if self.int8 and not self.root:
             raise ValueError('int8 needs frames to measure its ranges on: give --root ROOT')
-        from cityseg.export import check_export, drawn_frames, export_model, model_facts
-        check_export(self.out, self.format, self.half, self.int8)
+        found = find_model(self.model)
         from cityseg.data import frames
+        from cityseg.export import drawn_frames, export_model
         from cityseg.model import fetch_model, load_model
         from cityseg.video import spread
-        folder = find_model(self.model) or fetch_model(self.model)
+        folder = found or fetch_model(self.model)
         model = load_model(folder)
         with TemporaryDirectory() as scratch:
-            listed = drawn_frames(Path(scratch), model.label_set)
             if self.root:
                 listed = spread(frames(self.data, self.split, label_set=model.label_set), self.count)
+            else:
+                listed = drawn_frames(Path(scratch), model.label_set)
             seen = spread(frames(self.data, 'train', labels=False), self.count) if self.int8 else []
-            parity = export_model(model, model_facts(model, folder), self.out, listed, self.format, self.half,
-                                  seen, self.size)
+            parity = export_model(model, folder, self.out, listed, self.half, seen, self.size)
         show(f'{self.out}:\n{parity}')
 
 # %% ../nbs/44_deployment.ipynb #3e4a317b
@@ -63,9 +67,8 @@ class DemoApp:
     out: Path  # folder to write to: new, empty, or one that was written like this
 
     def __call__(self):
-        from cityseg.demo_app import check_app_folder, write_demo_app
-        check_app_folder(self.out)
         found = find_model(self.model)
+        from cityseg.demo_app import write_demo_app
         from cityseg.model import fetch_model
         write_demo_app(found or fetch_model(self.model), self.out)
         show(f'{self.out}: `pip install -r requirements.txt && python app.py` starts it; README.md says how '
@@ -95,7 +98,7 @@ class Publish:
         else:
             show(publish(self.model, target, self.public))
 
-# %% ../nbs/44_deployment.ipynb #3bf5f72b
+# %% ../nbs/44_deployment.ipynb #2a618a4a
 @dataclass
 class Kernel:
     "Build, check, push, follow and fetch the Kaggle kernels in kaggle/; run does it all."
@@ -120,7 +123,7 @@ class Kernel:
         options = dict(data=self.data, accelerator=self.accelerator, after=self.after, models=self.model,
                        hours=self.hours)
         if self.action == 'build':
-            out = self.out or Path('build')/Path(self.name).name
+            out = self.out or Path('build', Path(self.name).name)
             show(kernels.build_kernel(self.name, out, self.owner, **options))
         if self.action == 'check':
             faults = kernels.check_kernel(kernels.kernel_folder(self.name)) + kernels.check_code()
@@ -129,10 +132,9 @@ class Kernel:
             show(client.push_kernel(self.name, self.owner, self.no_run, **options))
         if self.action == 'run':
             show(nights.run_kernel(self.name, self.owner, self.sessions, wait=self.wait,
-                                    out=self.out or 'runs', **options))
+                                   out=self.out or 'runs', **options))
         if self.action == 'status' and self.follow:
-            state, _ = client.follow_kernel(self.name)
-            return 0 if state == 'complete' else 1
+            return 0 if client.follow_kernel(self.name)[0] == 'complete' else 1
         if self.action == 'status':
             show(*client.kernel_status(self.name))
         if self.action == 'logs':

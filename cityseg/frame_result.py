@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['VIEWS', 'CONFIDENCE_COLORS', 'RUN_NAMES', 'Predictions', 'SORTS', 'ANY_CLASS', 'WITH_NOTE', 'FrameResult',
-           'available_views', 'render', 'draw_view', 'zoom_in', 'PredictionSource', 'collect_errors', 'read_result',
-           'sort_number', 'sort_results', 'find_results', 'notes_path', 'read_notes', 'write_note']
+           'available_views', 'render', 'draw_view', 'zoom_in', 'PredictionSource', 'read_result', 'sort_number',
+           'sort_results', 'find_results', 'notes_path', 'read_notes', 'write_note']
 
 # %% ../nbs/31_frame_result.ipynb #60b3b8d0
 import json
@@ -76,9 +76,7 @@ VIEWS = {  # view -> what must be known of a frame
     'two runs': ['prediction', 'other'],
     'edges': ['label', 'prediction']}   # last, for the keys of a page go by place
 
-def available_views(
-    result: FrameResult
-) -> list[str]:  # names from VIEWS
+def available_views(result: FrameResult) -> list[str]:  # names from VIEWS
     "The views that a frame allows."
     def is_available(view):
         return all(getattr(result, needed) is not None for needed in VIEWS[view])
@@ -129,16 +127,6 @@ def render(
 # %% ../nbs/31_frame_result.ipynb #ed70bdfc
 RUN_NAMES = ('prediction', 'second run')  # unless the caller knows better
 
-def _panels(result, view, names):
-    "The parts of a composed view: a list of (caption, view that is one picture, FrameResult)."
-    if view == 'side by side':
-        panels = [(part, part, result) for part in ('image', 'ground truth', 'prediction', 'errors')]
-    else:
-        runs = (names[0], result), (names[1], result._replace(prediction=result.other))
-        panels = [(f'{name}: {part}', part, run) for part in ('overlay', 'errors') for name, run in runs]
-    available = available_views(result)
-    return [panel for panel in panels if panel[1] in available]
-
 def _captioned(picture, text):
     "The picture with white text in its corner."
     canvas = Image.fromarray(picture)
@@ -155,11 +143,16 @@ def draw_view(
     names: tuple[str, str] = RUN_NAMES  # of the two runs
 ) -> np.ndarray:  # RGB uint8 [H,W,3] where the view is one picture, else larger
     "A view as it is shown and saved: one picture, or two or four with captions, two in a row."
-    if view not in ('side by side', 'two runs'):
+    if view == 'side by side':
+        panels = [(part, part, result) for part in ('image', 'ground truth', 'prediction', 'errors')]
+    elif view == 'two runs':
+        runs = (names[0], result), (names[1], result._replace(prediction=result.other))
+        panels = [(f'{name}: {part}', part, run) for part in ('overlay', 'errors') for name, run in runs]
+    else:
         return render(result, view, alpha, classes)
-    pictures = []
-    for caption, part, run in _panels(result, view, names):
-        pictures.append(_captioned(render(run, part, alpha, classes), caption))
+    available = available_views(result)
+    pictures = [_captioned(render(run, part, alpha, classes), caption)
+                for caption, part, run in panels if part in available]
     top = side_by_side(*pictures[:2], gap=6)
     if len(pictures) == 2:
         return top
@@ -192,17 +185,14 @@ def zoom_in(
 Predictions = dict | Path | str | Callable | None  # {frame name: PNG}, a folder or zip, a model
 
 class PredictionSource:
-    "Gives (trainIds, confidence) of a frame, from files, else from a model; None where nothing is."
+    "Gives (trainIds, confidence) of a frame, from files or a model; None where nothing is."
     def __init__(self,
-        predictions: Predictions = None,
-        model: Callable | None = None  # RGB image -> trainIds [H,W], for frames without a file
+        predictions: Predictions = None
     ):
-        if callable(predictions):
-            predictions, model = None, predictions
+        self.model = predictions if callable(predictions) else None
         if isinstance(predictions, (str, Path)):
             predictions = find_predictions(predictions)
-        self.paths = predictions or {}
-        self.model = model
+        self.paths = {} if self.model else predictions or {}
         self.answers = {}   # frame name -> what the model said, as PNG and JPEG, the latest last
         self.keep = 500     # of them: as many as val has, some 180 kB each at full size
         self.lock = Lock()
@@ -210,17 +200,17 @@ class PredictionSource:
     def check(self, frames: list[Frame]):
         "Raises ValueError for files of other frames only, or a model of other classes."
         check_same_classes(self.model, frames)
-        if not self.paths or self.model or any(frame.name in self.paths for frame in frames):
+        if not self.paths or any(frame.name in self.paths for frame in frames):
             return
         raise ValueError(f'none of the {len(frames)} frames has a prediction: they begin with '
                          f'{frames[0].name}, the predictions with {next(iter(self.paths))}; another split?')
 
     def __call__(self, frame: Frame, image: np.ndarray) -> tuple:
-        if frame.name in self.paths:
+        if self.paths:
+            if frame.name not in self.paths:
+                raise LookupError(f'no file {frame.name}*.png')
             return read_prediction(self.paths[frame.name], frame.label_set), None
         if self.model is None:
-            if self.paths:
-                raise LookupError(f'no file {frame.name}*.png')
             return None, None
         with self.lock:
             answer = self.answers.pop(frame.name, None) or _ask(self.model, image)
@@ -242,25 +232,31 @@ def _ask(model, image):
     train_ids = train_ids.byte().cpu().numpy()
     return cv2.imencode('.png', train_ids)[1], cv2.imencode('.jpg', confidence)[1]
 
-# %% ../nbs/31_frame_result.ipynb #5dcbb29f
+# %% ../nbs/31_frame_result.ipynb #3faf5368
 @contextmanager
-def collect_errors(
-    problems: list[str],  # gets the words
-    what: str             # that is attempted
-):
-    "Put what goes wrong into words, and go on."
+def _collect_errors(problems, what):
+    "Put into words what goes wrong, and go on."
     try:
         yield
     except Exception as error:
         problems.append(f'{what}: {error}')
 
-def _check_prediction(train_ids, image, n, what, problems):
-    "Raises ValueError where trainIds don't fit the photo; much void, none of n classes, becomes a problem."
+def _fitting_label(frame, image):
+    "The ground truth; None where all is void, as in the test split. Raises ValueError for another size."
+    label = frame.label()
+    same_size(label=label, photo=image)
+    return None if (label == VOID).all() else label
+
+def _fitting_prediction(source, frame, image, what, problems):
+    "trainIds and confidence; much void is a problem. Raises ValueError for another size than the photo's."
+    train_ids, confidence = source(frame, image)
     same_size(**{what: train_ids, 'photo': image})
-    void = 0 if train_ids is None else np.mean(train_ids >= n)
+    void = 0 if train_ids is None else np.mean(train_ids >= len(frame.label_set))
     if void > .2:
         problems.append(f'{void:.0%} of the {what} is of no class that is evaluated')
+    return train_ids, confidence
 
+# %% ../nbs/31_frame_result.ipynb #298d6c43
 def _count(train_ids, label, n):
     "IoU of each of n classes in one frame, float64 [n], and its confusion, int64 [n,n] or None."
     if train_ids is None or label is None:
@@ -268,13 +264,19 @@ def _count(train_ids, label, n):
     counted = Confusion(n, strict=False).update(train_ids, label)
     return counted.iou, counted.matrix
 
-# %% ../nbs/31_frame_result.ipynb #68c3a13e
+def _shares(train_ids, n):
+    "Of each of n classes the part of all pixels, float64 [n]."
+    if train_ids is None:
+        return np.zeros(n)
+    return np.bincount(train_ids.ravel(), minlength=256)[:n]/train_ids.size
+
+# %% ../nbs/31_frame_result.ipynb #11dc194b
 def read_result(
     frame: Frame,
-    source: Callable,                # (frame, image) -> (trainIds, confidence): a `PredictionSource`
-    second: Callable | None = None,  # the same of a second run
-    second_name: str = RUN_NAMES[1]  # how it is called
-) -> FrameResult:  # at full size
+    source: Callable,                         # (frame, image) -> (trainIds, confidence)
+    second: Callable = PredictionSource(),    # the same of a second run
+    second_name: str = RUN_NAMES[1]           # how it is called
+) -> FrameResult:                             # at full size
     "Read a frame, ask for its predictions and score them; what goes wrong becomes words."
     try:
         image = frame.image()
@@ -282,61 +284,48 @@ def read_result(
         return FrameResult(frame, np.full((512, 1024, 3), 128, np.uint8), problem=f'photo: {error}')
     problems, n = [], len(frame.label_set)
     label = prediction = confidence = other = None
-    with collect_errors(problems, 'ground truth'):
-        read = frame.label()
-        same_size(label=read, photo=image)
-        label = None if (read == VOID).all() else read   # as the test split has it
-    with collect_errors(problems, 'prediction'):
-        found = source(frame, image)
-        _check_prediction(found[0], image, n, 'prediction', problems)
-        prediction, confidence = found
-    with collect_errors(problems, second_name):
-        found = second(frame, image) if second else (None, None)
-        _check_prediction(found[0], image, n, second_name, problems)
-        other = found[0]
+    with _collect_errors(problems, 'ground truth'):
+        label = _fitting_label(frame, image)
+    with _collect_errors(problems, 'prediction'):
+        prediction, confidence = _fitting_prediction(source, frame, image, 'prediction', problems)
+    with _collect_errors(problems, second_name):
+        other, _ = _fitting_prediction(second, frame, image, second_name, problems)
     iou, confusion = _count(prediction, label, n)
     other_iou, _ = _count(other, label, n)
-    result = FrameResult(
-        frame, image, label, prediction, confidence, other, iou, other_iou,
-        confusion=confusion, problem='; '.join(problems))
-    if confidence is not None:
-        result = result._replace(mean_confidence=confidence.mean()/255)
-    counted = result.train_ids if label is None else label
-    if counted is not None:
-        counts = np.bincount(counted.ravel(), minlength=256)
-        result = result._replace(share=counts[:n]/counted.size)
-    return result
+    share = _shares(prediction if label is None else label, n)
+    mean_confidence = np.nan if confidence is None else confidence.mean()/255
+    return FrameResult(
+        frame, image, label, prediction, confidence, other, iou, other_iou, share, mean_confidence,
+        confusion, '; '.join(problems))
 
 # %% ../nbs/31_frame_result.ipynb #3b1ccc47
 SORTS = ('name', 'worst mIoU', 'worst IoU of', 'largest share of', 'confusion of', 'loss to second run')
 
 def sort_number(
     result: FrameResult,
-    by: str,            # one of `SORTS`
-    train_id: int = 0,  # the class, for those that end in 'of'
-    predicted: int = 0  # for a confusion: the class that pixels of the other are taken for
+    by: str,        # one of `SORTS`
+    *classes: int   # trainIds, for those that end in 'of'; of a confusion the true and the predicted one
 ) -> float:
     "The number that a frame is sorted by, and that a list shows beside it: mean IoU for the name."
     if by == 'confusion of':
-        return np.nan if result.confusion is None else result.confusion[train_id, predicted]
+        return np.nan if result.confusion is None else result.confusion[classes]
     if by == 'worst IoU of':
-        return result.iou[train_id]
+        return result.iou[classes[0]]
     if by == 'largest share of':
-        return result.share[train_id]
+        return result.share[classes[0]]
     return result.gain if by == 'loss to second run' else result.miou
 
 def sort_results(
     results: list[FrameResult],
     by: str = 'name',   # one of `SORTS`
-    train_id: int = 0,  # the class, for those that end in 'of'
-    predicted: int = 0  # for a confusion: the class that pixels of the other are taken for
+    *classes: int       # as above
 ) -> list[FrameResult]:
     "Results in the order to look at them."
     results = sorted(results, key=lambda result: result.frame.name)
     if by == 'name':
         return results
     sign = -1 if by in ('largest share of', 'confusion of') else 1
-    numbers = [sign*sort_number(result, by, train_id, predicted) for result in results]
+    numbers = [sign*sort_number(result, by, *classes) for result in results]
     return [results[i] for i in np.argsort(numbers, kind='stable')]
 
 # %% ../nbs/31_frame_result.ipynb #fb2b4392
@@ -360,9 +349,7 @@ def find_results(
     return list(filter(fits, results))
 
 # %% ../nbs/31_frame_result.ipynb #b6c3d605
-def notes_path(
-    predictions: Predictions = None
-) -> Path:
+def notes_path(predictions: Predictions = None) -> Path:
     "Where the notes on predictions are kept: beside their folder or zip, else here."
     if isinstance(predictions, dict):
         paths = [path for path in predictions.values() if isinstance(path, (str, Path))]   # not in a zip
@@ -373,10 +360,8 @@ def notes_path(
     name = path.stem if path.suffix == '.zip' else path.name
     return path.with_name(f'{name}_notes.json')
 
-def read_notes(
-    path: Path  # a JSON file, which need not exist
-) -> dict[str, str]:  # frame name -> text
-    "The notes in a file. Raises DataError when it holds something else."
+def read_notes(path: Path) -> dict[str, str]:  # frame name -> text
+    "The notes in a JSON file, which need not exist. Raises DataError when it holds something else."
     if not Path(path).exists():
         return {}
     return read_json(path, {str: str}, 'notes are a JSON object of texts: move it away')

@@ -2,7 +2,7 @@
 
 const $ = id => document.getElementById(id)
 const DATA = JSON.parse($('data').textContent)
-const CLASSES = DATA.classes
+const CLASSES = DATA.classes.map(row => ({...row, color: row.colors[0]}))
 const N_CLASSES = CLASSES.length
 const VOID = 255
 const WITH_NOTE = 'with a note'
@@ -208,7 +208,7 @@ function scores(frame) {
   const facts = []
   if (frame.miou != null) facts.push(`mean IoU ${percent(frame.miou)}`)
   if (frame.gain != null) facts.push(`${signed(frame.gain)} against ${DATA.runs[1]}`)
-  if (frame.meanConfidence != null) facts.push(`confidence ${percent(frame.meanConfidence)}`)
+  if (frame.mean_confidence != null) facts.push(`confidence ${percent(frame.mean_confidence)}`)
   if (index >= 0) facts.push(`${index + 1} of ${state.listed.length}`)
   return facts.join(', ')
 }
@@ -234,7 +234,7 @@ function drawChips() {
 function chip(frame, trainId) {
   const {name, color} = CLASSES[trainId]
   const iou = frame.iou[trainId]
-  const otherIou = frame.otherIou[trainId]
+  const otherIou = frame.other_iou[trainId]
   const amount = shareText(frame, trainId)
   const known = frame.share[trainId] || iou != null
   const spoken = known ? describeClass(frame, trainId, amount) : amount
@@ -266,7 +266,7 @@ function shareText(frame, trainId) {
 }
 
 function describeClass(frame, trainId, amount) {
-  const other = frame.otherIou[trainId]
+  const other = frame.other_iou[trainId]
   const against = other == null ? '' : ` (${DATA.runs[1]}: ${percent(other)})`
   const where = frame.share[trainId] ? `${amount} of pixels` : 'predicted but not in the ground truth'
   return `IoU ${percent(frame.iou[trainId])}${against}, ${where}`

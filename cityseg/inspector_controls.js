@@ -94,7 +94,7 @@ const KEYS = {
   'escape': leave,
 }
 if (SEGMENTS.length) Object.assign(KEYS, {'r': toggleReview, 'z': undo})
-for (const [verdict, {key}] of Object.entries(VERDICTS)) KEYS[key] = () => state.segment && judge(verdict)
+for (const [verdict, key] of Object.entries(DATA.verdicts)) KEYS[key] = () => state.segment && judge(verdict)
 DATA.views.forEach((view, i) => KEYS[i + 1] = () => chooseView(view))
 $('last').textContent = DATA.views.length
 

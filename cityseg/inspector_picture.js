@@ -3,17 +3,8 @@
 function allows(view) {
   if (!picture) return true
   const {label, predictions: [prediction, other], confidence} = picture
-  return {
-    'image': true,
-    'ground truth': label,
-    'prediction': prediction,
-    'overlay': label || prediction,
-    'errors': label && prediction,
-    'confidence': prediction && confidence,
-    'side by side': label || prediction,
-    'two runs': prediction && other,
-    'edges': label && prediction,
-  }[view]
+  const known = {image: true, label, prediction, other, confidence, train_ids: label || prediction}
+  return DATA.needs[view].every(what => known[what])
 }
 
 const shownView = () => [state.view, 'overlay', 'image'].find(allows)
@@ -248,24 +239,23 @@ function drawRegion({scale}) {  // the segment under review, or else the pixels 
   if (!isReviewed && !(state.confusion && label && prediction && confused(frame))) return
   if (!isReviewed) context.drawImage(layer('confusion', 0), 0, 0)
   layers.region ??= outline(isReviewed || confusionMask())
-  for (const [color, thickness] of [['#000', 4], ['#ffe600', 2]]) {
-    context.strokeStyle = color
-    context.lineWidth = thickness * devicePixelRatio / scale
-    context.lineCap = 'square'
-    context.stroke(layers.region)
-  }
+  drawPath(layers.region, scale, [['#000', 4], ['#ffe600', 2]])
 }
 
 function drawMark({scale}) {
   if (!state.mark) return
   const {width, height} = picture.frame
-  const onScreen = devicePixelRatio / scale
-  for (const [color, thickness] of [['#000a', 4], ['#fff', 1.6]]) {
-    context.beginPath()
-    context.arc(state.mark[0] * width, state.mark[1] * height, 7 * onScreen, 0, 7)
+  const circle = new Path2D()
+  circle.arc(state.mark[0] * width, state.mark[1] * height, 7 * devicePixelRatio / scale, 0, 7)
+  drawPath(circle, scale, [['#000a', 4], ['#fff', 1.6]])
+}
+
+function drawPath(path, scale, strokes) {  // [colour, thickness on the screen] each
+  context.lineCap = 'square'
+  for (const [color, thickness] of strokes) {
     context.strokeStyle = color
-    context.lineWidth = thickness * onScreen
-    context.stroke()
+    context.lineWidth = thickness * devicePixelRatio / scale
+    context.stroke(path)
   }
 }
 

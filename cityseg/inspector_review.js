@@ -128,21 +128,13 @@ function toggleMatrix() {
 // Review: from segment to segment, those first that a model contradicts most. A verdict is a note on the segment
 
 const SEGMENTS = DATA.segments
-const VERDICTS = {
-  'wrong': {text: 'Label is wrong', key: 'x'},
-  'right': {text: 'Label is right', key: 'c'},
-  'unsure': {text: 'Unsure', key: 'u'},
-}
-const COLUMNS = [
-  'id', 'frame', 'kind', 'given', 'suggested', 'score', 'given_probability', 'suggested_probability', 'area', 'depth',
-  'box', 'instance', 'verdict']
 const judgements = []  // [segment, the verdict before], the latest last, to undo
 
 const verdictOf = segment => state.notes[segment.id] ?? ''
 const frameOf = segment => DATA.frames.find(frame => frame.name === segment.frame)
 
-for (const [verdict, {text, key}] of Object.entries(VERDICTS)) {
-  const button = element('button', [text, ' ', element('kbd', key.toUpperCase())], {value: verdict})
+for (const [verdict, key] of Object.entries(DATA.verdicts)) {
+  const button = element('button', [`Label ${verdict} `, element('kbd', key.toUpperCase())], {value: verdict})
   button.onclick = () => judge(verdict)
   $('verdicts').append(button)
 }
@@ -240,7 +232,7 @@ function named(name, probability) {  // a class with its colour and how probable
 
 function downloadVerdicts() {
   const cell = value => `"${String(value ?? '').replaceAll('"', '""')}"`
-  const row = segment => COLUMNS.map(column => cell(column === 'verdict' ? verdictOf(segment) : segment[column]))
-  const lines = [COLUMNS, ...SEGMENTS.map(row)].map(cells => cells.join(',') + '\n')
+  const row = segment => DATA.columns.map(column => cell(column === 'verdict' ? verdictOf(segment) : segment[column]))
+  const lines = [DATA.columns, ...SEGMENTS.map(row)].map(cells => cells.join(',') + '\n')
   download(new Blob(lines, {type: 'text/csv'}), 'verdicts.csv')
 }

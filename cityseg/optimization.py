@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['learning_rate', 'encoder_rates', 'parameter_groups', 'build_optimizer', 'set_learning_rate', 'TrainState',
-           'loss_shares', 'forward_backward', 'accumulate_gradients', 'optimizer_step', 'update_ema', 'restore_buffers']
+           'save_state', 'restore_state', 'forward_backward', 'accumulate_gradients', 'optimizer_step', 'update_ema']
 
 # %% ../nbs/21_optimization.ipynb #c08472ee
 import contextlib
@@ -22,29 +22,19 @@ from .distributed import DistributedContext
 from .model import build_model
 from .runs import load_checkpoint
 
-# %% ../nbs/21_optimization.ipynb #666db7d0
-def learning_rate(
-    run: Run,        # schedule, warmup and peak
-    iteration: int,  # 0 .. total-1
-    total: int       # iterations in all
-) -> float:
-    "The learning rate of decoder and head at an iteration."
+# %% ../nbs/21_optimization.ipynb #68e122af
+def learning_rate(run: Run, iteration: int, total: int) -> float:
+    "The learning rate of decoder and head at an iteration, 0 .. total-1."
     warmup = min(run.warmup, total//4)
     if iteration < warmup:
         return run.learning_rate*(iteration + 1)/warmup
     done = (iteration - warmup)/max(1, total - warmup)
-    if run.schedule == 'poly':
-        return run.learning_rate*(1 - done)**.9
-    if run.schedule == 'cosine':
-        return run.learning_rate*(.5 + .5*math.cos(math.pi*done))
-    return run.learning_rate
+    shares = dict(poly=(1 - done)**.9, cosine=.5 + .5*math.cos(math.pi*done), constant=1.)
+    return run.learning_rate*shares[run.schedule]
 
-# %% ../nbs/21_optimization.ipynb #e35358f5
-def encoder_rates(
-    encoder: torch.nn.Module,
-    run: Run                   # encoder_rate, layer_decay
-) -> dict[str, float]:         # name of a parameter -> its share of the learning rate
-    "How fast each of an encoder's parameters learns. Raises ValueError where it has no blocks."
+# %% ../nbs/21_optimization.ipynb #eefdbf37
+def encoder_rates(encoder: torch.nn.Module, run: Run) -> dict[str, float]:
+    "Each parameter's share of the learning rate, by name. Raises ValueError for an encoder without blocks."
     if run.layer_decay == 1:
         return {name: run.encoder_rate for name, _ in encoder.named_parameters()}
     network = getattr(encoder, 'model', encoder)   # SMP wraps timm's
@@ -73,11 +63,8 @@ def parameter_groups(
     return [dict(params=parameters, rate=rate, weight_decay=decay, begin=begin)
             for (rate, decay, begin), parameters in groups.items()]
 
-# %% ../nbs/21_optimization.ipynb #f592e0d9
-def build_optimizer(
-    model: torch.nn.Module,
-    run: Run
-) -> torch.optim.Optimizer:
+# %% ../nbs/21_optimization.ipynb #e05ab27c
+def build_optimizer(model: torch.nn.Module, run: Run) -> torch.optim.Optimizer:
     "The run's optimizer over the model's parameter groups; fused into one kernel on a GPU."
     groups = parameter_groups(model, run)
     settings = dict(lr=run.learning_rate, fused=next(model.parameters()).is_cuda)
@@ -96,16 +83,18 @@ def set_learning_rate(
         begin = group.get('begin', 0)   # earlier checkpoints have none
         group['lr'] = rate*group['rate'] if iteration >= begin else 0.
 
-# %% ../nbs/21_optimization.ipynb #b86f22e1
+# %% ../nbs/21_optimization.ipynb #f384b626
 class TrainState:
     "Everything that changes in training: weights, their average, optimizer, iteration, best mean IoU."
     def __init__(self,
         run: Run,
         context: DistributedContext,
-        checkpoint: Path = None  # last.pt to go on from
+        checkpoint: Path = None,  # last.pt to go on from
+        total: int = 0            # iterations in all; 0: as the run says
     ):
         torch.manual_seed(run.seed)
         self.run, self.context = run, context
+        self.total = total or run.iterations
         model = build_model(replace(run, encoder_weights='none', start='none') if checkpoint else run)
         model = model.to(context.device, memory_format=torch.channels_last)
         self.model = context.synchronize_batchnorm(model)
@@ -124,7 +113,7 @@ class TrainState:
         self.earlier_seconds = 0.  # trained in earlier sessions
         self.begin = self.saved_at = time.monotonic()
         if checkpoint:
-            self.restore(checkpoint)
+            restore_state(self, checkpoint)
 
     @property
     def eval_model(self) -> torch.nn.Module:
@@ -136,58 +125,51 @@ class TrainState:
         "Trained so far, over all sessions."
         return self.earlier_seconds + time.monotonic() - self.begin
 
-    def save(self, path: Path):
-        "Write last.pt."
-        content = dict(run=self.run.to_dict(), iteration=self.iteration, validated=self.validated,
-                       best=self.best, row=self.row, skipped=self.skipped, seconds=self.seconds,
-                       mean=self.model.mean, std=self.model.std,
-                       model=self.model.state_dict(), average=self.eval_model.state_dict(),
-                       optimizer=self.optimizer.state_dict(), scaler=self.scaler.state_dict())
-        with atomic_write(path) as temporary, temporary.open('wb') as file:
-            torch.save(content, file)   # to an open file: errors of the disk keep their number
-        self.saved_at = time.monotonic()
+# %% ../nbs/21_optimization.ipynb #3991ce40
+def save_state(state: TrainState, path: Path):
+    "Write a checkpoint, last.pt."
+    content = dict(run=state.run.to_dict(), iteration=state.iteration, validated=state.validated,
+                   best=state.best, row=state.row, skipped=state.skipped, seconds=state.seconds,
+                   mean=state.model.mean, std=state.model.std,
+                   model=state.model.state_dict(), average=state.eval_model.state_dict(),
+                   optimizer=state.optimizer.state_dict(), scaler=state.scaler.state_dict())
+    with atomic_write(path) as temporary, temporary.open('wb') as file:
+        torch.save(content, file)   # to an open file: errors of the disk keep their number
+    state.saved_at = time.monotonic()
 
-    def restore(self, path: Path):
-        "Go on from last.pt, as if nothing had happened. Raises ValueError."
-        content = load_checkpoint(path, self.run)
-        for name in ('iteration', 'validated', 'best', 'row', 'skipped'):
-            setattr(self, name, content[name])
-        self.earlier_seconds = content['seconds']
-        self.run = replace(self.run, start=content['run'].get('start', 'none'))   # that is done, and stays
-        try:
-            self._load(content)
-        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-            if is_out_of_memory(error):
-                raise
-            raise DataError(path, f'fits neither this network nor its optimizer ({one_line(error)})',
-                            'go on with the versions that wrote it, or train into another folder') from error
+# %% ../nbs/21_optimization.ipynb #f5296c37
+def restore_state(state: TrainState, path: Path):
+    "Go on from a checkpoint, as if nothing had happened. Raises ValueError."
+    content = load_checkpoint(path, state.run)
+    for name in ('iteration', 'validated', 'best', 'row', 'skipped'):
+        setattr(state, name, content[name])
+    state.earlier_seconds = content['seconds']
+    state.run = replace(state.run, start=content['run'].get('start', 'none'))   # that is done, and stays
+    try:
+        _load_tensors(state, content)
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise
+        raise DataError(path, f'fits neither this network nor its optimizer ({one_line(error)})',
+                        'go on with the versions that wrote it, or train into another folder') from error
 
-    def _load(self, content):
-        "Take the tensors of a checkpoint. Raises some error where they don't fit."
-        for model, weights in ((self.model, 'model'), (self.eval_model, 'average')):
-            model.load_state_dict(content[weights])
-            model.mean, model.std = content['mean'], content['std']
-        self.optimizer.load_state_dict(content['optimizer'])
-        for parameter, moments in self.optimizer.state.items():   # torch does not look at these
-            shapes = {value.shape for value in moments.values() if torch.is_tensor(value) and value.ndim}
-            if shapes - {parameter.shape}:
-                raise ValueError(f'moments of {shapes} for a parameter of {parameter.shape}')
-        for group in self.optimizer.param_groups:
-            group['rate'] = float(group['rate'])
-            group['fused'] = self.context.device.type == 'cuda'   # it may go on on another device
-        if content['scaler']:
-            self.scaler.load_state_dict(content['scaler'])
+def _load_tensors(state, content):
+    "Take the tensors of a checkpoint. Raises some error where they don't fit."
+    for model, weights in ((state.model, 'model'), (state.eval_model, 'average')):
+        model.load_state_dict(content[weights])
+        model.mean, model.std = content['mean'], content['std']
+    state.optimizer.load_state_dict(content['optimizer'])
+    for parameter, moments in state.optimizer.state.items():   # torch does not look at these
+        shapes = {value.shape for value in moments.values() if torch.is_tensor(value) and value.ndim}
+        if shapes - {parameter.shape}:
+            raise ValueError(f'moments of {shapes} for a parameter of {parameter.shape}')
+    for group in state.optimizer.param_groups:
+        group['rate'] = float(group['rate'])
+        group['fused'] = state.context.device.type == 'cuda'   # it may go on on another device
+    if content['scaler']:
+        state.scaler.load_state_dict(content['scaler'])
 
-# %% ../nbs/21_optimization.ipynb #c0b58b0c
-def loss_shares(
-    context: DistributedContext,
-    criterion: torch.nn.Module,   # with `weight_of(labels)`, as `Loss` has it
-    labels: list[torch.Tensor]    # trainIds [b,h,w] of each piece, on the device
-) -> torch.Tensor:                # float [pieces]; their sum over all processes is the number of processes
-    "What the mean loss of each piece counts in that of the batch. (Gradients are averaged over processes.)"
-    weights = torch.stack([criterion.weight_of(y) for y in labels]).float()
-    return weights*context.world/context.sum(weights.sum()).clamp(min=1)
-
+# %% ../nbs/21_optimization.ipynb #e0790b87
 def forward_backward(
     state: TrainState,
     model: torch.nn.Module,         # the model as it is trained (parallel, compiled); gains gradients
@@ -204,14 +186,15 @@ def forward_backward(
     state.scaler.scale(loss).backward()
     return loss.detach()
 
-def _accumulate_gradients(state, model, criterion, batch):
+def _accumulate_pieces(state, model, criterion, batch):
     "Gradients of a batch, piece by piece, and its loss."
     context = state.context
     images, labels = [], []
     for micro_images, micro_labels in batch:
         images += micro_images.chunk(state.splits)
         labels += micro_labels.to(context.device, non_blocking=True).chunk(state.splits)
-    shares = loss_shares(context, criterion, labels)
+    weights = torch.stack([criterion.weight_of(y) for y in labels]).float()   # of its known pixels
+    shares = weights*context.world/context.sum(weights.sum()).clamp(min=1)    # DDP averages gradients
     total = 0.
     for i, (x, y, share) in enumerate(zip(images, labels, shares)):
         is_last = i == len(images) - 1   # processes exchange gradients once, with the last piece
@@ -219,7 +202,7 @@ def _accumulate_gradients(state, model, criterion, batch):
             total = total + forward_backward(state, model, criterion, x, y, share)
     return total
 
-# %% ../nbs/21_optimization.ipynb #13ea8264
+# %% ../nbs/21_optimization.ipynb #2b5d720c
 def accumulate_gradients(
     state: TrainState,
     model: torch.nn.Module,   # the model as it is trained (parallel, compiled); gains gradients
@@ -232,7 +215,7 @@ def accumulate_gradients(
     torch.manual_seed((state.run.seed*10**9 + state.iteration*1000 + state.context.rank) % 2**63)
     while True:
         try:
-            return _accumulate_gradients(state, model, criterion, batch)
+            return _accumulate_pieces(state, model, criterion, batch)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
@@ -250,10 +233,8 @@ def _out_of_memory_advice(state, error):
     resume = f'go on with --resume and --accumulate {more}, or ' if splits_evenly else ''
     return f'out of memory at iteration {state.iteration + 1}: {resume}try a smaller --crop-size ({error})'
 
-# %% ../nbs/21_optimization.ipynb #78090dde
-def optimizer_step(
-    state: TrainState  # with gradients
-):
+# %% ../nbs/21_optimization.ipynb #d89162d9
+def optimizer_step(state: TrainState):
     "Unscale, clip, step, average the weights. Raises FloatingPointError after 50 bad steps in a row."
     run, scaler = state.run, state.scaler
     scaler.unscale_(state.optimizer)
@@ -271,12 +252,13 @@ def optimizer_step(
         return
     state.skipped += 1
     state.skipped_in_a_row += 1
-    restore_buffers(state)
+    _restore_buffers(state)
     if state.skipped_in_a_row >= 50:
         raise FloatingPointError('50 steps in a row without a finite gradient, up to iteration '
                                  f'{state.iteration}: try a lower --learning-rate, or --amp no; the last '
                                  'checkpoint is kept')
 
+# %% ../nbs/21_optimization.ipynb #75c856c4
 def update_ema(
     ema: ModelEmaV3,
     model: torch.nn.Module,
@@ -288,9 +270,7 @@ def update_ema(
     ema.update(model)
 
 @torch.no_grad()
-def restore_buffers(
-    state: TrainState
-):
+def _restore_buffers(state):
     "Replace what is not finite in the model's buffers."
     for (name, now), kept in zip(state.model.named_buffers(), state.eval_model.buffers()):
         initial = float(name.endswith('running_var'))

@@ -5,21 +5,22 @@
 # %% auto #0
 __all__ = ['Target', 'parse_target', 'TrainingData', 'training_data', 'portable_run', 'Publication', 'front_matter',
            'scores_section', 'training_section', 'loading_section', 'card_text', 'write_kaggle_metadata',
-           'make_publication', 'check_login', 'push_to_hub', 'publish']
+           'make_publication', 'push_to_hub', 'publish']
 
-# %% ../nbs/41_publishing.ipynb #54ff11e1
-import json
+# %% ../nbs/41_publishing.ipynb #f585f1ec
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 import huggingface_hub
+from huggingface_hub import EvalResult, ModelCardData
 from torch import nn
 from .client import MODEL_METADATA, VARIATION_METADATA, kaggle_user, push_model
 from .config import Run, differences, find_model, without_places
-from .core import DataError, atomic_write, duration, logger, one_line, printable, read_json, write_json
-from .export import drawn_frames, export_model, model_facts, open_session
+from .core import DataError, duration, logger, one_line, printable, read_json, write_json
+from .export import best_validation, drawn_frames, export_model, open_session, run_folder
 from .inference import Predictor
 from .labels import CITYSCAPES, LabelSet, spell_label_set
 from .model import encoder_licence, fetch_model, load_model, save_model
@@ -95,11 +96,12 @@ def portable_run(
     run, (_, iterations) = without_places(read_run(out)), run_progress(out)
     return replace(run, labels=spell_label_set(label_set), iterations=iterations or run.iterations)
 
-# %% ../nbs/41_publishing.ipynb #b65491d9
+# %% ../nbs/41_publishing.ipynb #3a1f81ac
 class Publication(NamedTuple):
     "All that a card tells of."
     target: Target
     model: nn.Module       # of `load_model`
+    out: Path              # its run folder; or any other
     data: TrainingData
     best: dict             # row of the best validation; empty where there is none
     images: list           # the shape that model.onnx takes; empty: there is none
@@ -117,11 +119,9 @@ class Publication(NamedTuple):
         return bool(self.data.kind == 'cityscapes' and whole and self.best
                     and self.model.label_set == CITYSCAPES)
 
-# %% ../nbs/41_publishing.ipynb #e7fab0fb
-def front_matter(
-    card: Publication
-) -> dict:            # for the head of a README.md on Hugging Face
-    "What the hub reads of a card."
+# %% ../nbs/41_publishing.ipynb #5f7890bb
+def front_matter(card: Publication) -> ModelCardData:
+    "What Hugging Face reads of a card, at the head of a README.md."
     licence = dict(
         drawn=dict(license='mit'),
         cityscapes=dict(license='other', license_name='cityscapes', license_link=_LICENCE),
@@ -129,64 +129,55 @@ def front_matter(
     tags = ['cityseg', 'semantic-segmentation', 'pytorch', type(card.model).__name__.lower()]
     tags += ['onnx'] if card.images else []
     tags += ['cityscapes'] if card.data.kind == 'cityscapes' else []
-    matter = dict(licence[card.data.kind], library_name='segmentation-models-pytorch',
-                  pipeline_tag='image-segmentation', tags=tags)
-    if card.is_official:
-        score = dict(type='mean_iou', name='mean IoU', value=round(card.best['miou'], 4))
-        task = dict(type='image-segmentation', name='Semantic segmentation')
-        dataset = dict(type='cityscapes', name='Cityscapes', split='validation')
-        matter['model-index'] = [dict(name=card.target.id.partition('/')[2], results=[
-            dict(task=task, dataset=dataset, metrics=[score])])]
-    return matter
+    score = EvalResult(
+        task_type='image-segmentation', dataset_type='cityscapes', dataset_name='Cityscapes',
+        dataset_split='validation', metric_type='mean_iou', metric_name='mean IoU',
+        metric_value=round(card.best['miou'], 4)) if card.is_official else None
+    return ModelCardData(
+        **licence[card.data.kind], library_name='segmentation-models-pytorch', tags=tags, eval_results=score,
+        pipeline_tag='image-segmentation', model_name=card.target.id.partition('/')[2] if score else None)
 
-# %% ../nbs/41_publishing.ipynb #2384e1ea
-def scores_section(
-    card: Publication
-) -> str:
+# %% ../nbs/41_publishing.ipynb #00fe10f6
+def scores_section(card: Publication) -> str:
     "The classes with their colours and scores."
-    if card.is_official:
-        kind = ('class IoU as the official script computes it, on the 500 validation frames of Cityscapes; '
-                "not a result of the benchmark's server")
-    else:
-        kind = "on its run's own validation frames; no official score"
     said = 'It was not validated.'
     if card.best:
+        kind = "on its run's own validation frames; no official score"
+        if card.is_official:
+            kind = ('class IoU as the official script computes it, on the 500 validation frames of '
+                    "Cityscapes; not a result of the benchmark's server")
         said = f'**mean IoU {card.best["miou"]:.4f}** at iteration {card.best["iteration"]:,} ({kind}).'
     lines = ['## Classes and scores', '', said, '']
     lines += ['| trainId | class | colour | IoU |', '|---:|---|---|---:|']
-    colors = card.model.label_set.colors
     for number, name in enumerate(card.model.label_set.names):
-        color = '#{:02x}{:02x}{:02x}'.format(*map(int, colors[number]))
+        color = '#{:02x}{:02x}{:02x}'.format(*map(int, card.model.label_set.colors[number]))
         iou = card.best.get('iou', {}).get(name, float('nan'))
         score = f'{iou:.4f}' if iou == iou else '-'
         lines.append(f'| {number} | {name.replace("|", "/")} | `{color}` | {score} |')
     return '\n'.join(lines)
 
-# %% ../nbs/41_publishing.ipynb #aff917ff
-def training_section(
-    folder: Path,      # with run.json and history.jsonl; or without
-    machine: dict      # versions and device
-) -> str:
+# %% ../nbs/41_publishing.ipynb #c4dc6319
+def training_section(card: Publication) -> str:
     "How it was trained: length, seed, what differs from the defaults, versions."
-    if not (folder/'run.json').exists():
+    if not (card.out/'run.json').exists():
         return ''
-    run, rows = read_run(folder), validations(folder)
+    run, rows = portable_run(card.out, card.model.label_set), validations(card.out)
     seconds = rows[-1].get('seconds', 0) if rows else 0
     lines = ['## Training', '', f'It took {duration(seconds)}, with seed {run.seed}. Where its settings '
              'differ from the defaults of cityseg:', '', '| field | value |', '|---|---|']
     for name, (_, here) in differences(run).items():
-        if name not in ('labels', 'store'):
+        if name != 'labels':
             lines.append(f'| {name} | `{here}` |')
-    told = (*machine_facts(), 'GPU')
-    versions = ', '.join(f'{name} {value}' for name, value in machine.items() if name in told)
-    picture = '![loss, mean IoU and IoU by class over the training](curves.jpg)'
-    lines += ['', f'Versions: {versions}.', '', picture]
+    machine = card.out/'machine.json'
+    if machine.exists():
+        told = (*machine_facts(), 'GPU')
+        facts = [f'{name} {value}' for name, value in read_json(machine).items() if name in told]
+        lines += ['', f'Versions: {", ".join(facts)}.']
+    lines += ['', '![loss, mean IoU and IoU by class over the training](curves.jpg)']
     return '\n'.join(lines)
 
 # %% ../nbs/41_publishing.ipynb #d9118f59
-def loading_section(
-    card: Publication
-) -> str:
+def loading_section(card: Publication) -> str:
     "How to load it, in three lines each."
     mean = [round(value, 3) for value in card.model.mean]
     std = [round(value, 3) for value in card.model.std]
@@ -222,13 +213,9 @@ train_ids, logits = session.run(None, {{'images': photos}})
         text += f'\n\nIn a kernel: `cityseg kernel push submission --model {card.target.id}/pyTorch/default`.'
     return text
 
-# %% ../nbs/41_publishing.ipynb #a64d52d1
-def card_text(
-    card: Publication,
-    folder: Path,     # the publication's
-    machine: dict     # versions and device of the training
-) -> str:             # Markdown
-    "A model card, without its front matter."
+# %% ../nbs/41_publishing.ipynb #16cef3de
+def card_text(card: Publication) -> str:
+    "A model card in Markdown, without its front matter."
     encoder = card.model.config['encoder_name']
     count = sum(p.numel() for p in card.model.parameters())/1e6
     licence = encoder_licence(encoder)
@@ -242,32 +229,29 @@ def card_text(
                 'A scene of a drawn city: what it does there says little of real streets.')
     parts = [f'# {card.target.id.partition("/")[2]}', about, pictured, loading_section(card),
              f'## Data and terms of use\n\n{card.data.terms}{weights}{seen}', scores_section(card),
-             training_section(folder, machine)]
+             training_section(card)]
     return printable('\n\n'.join(part for part in parts if part)) + '\n'
 
-# %% ../nbs/41_publishing.ipynb #2fc885ad
+# %% ../nbs/41_publishing.ipynb #b47dcac4
 def _write_pictures(folder, model, frame):
-    "curves.jpg where there is a history, example.jpg."
+    "example.jpg, and curves.jpg where there is a run."
     label = frame.label() if frame.labelled else None
     figure = show_prediction(frame.image(), label, Predictor(model)(frame.image()), palette=model.label_set)
-    figures = {'example.jpg': figure}
-    if (folder/'history.jsonl').exists():
-        figures['curves.jpg'] = show_run(folder)
-    for name, figure in figures.items():
-        with atomic_write(folder/name) as path:
-            figure.savefig(path, dpi=110, bbox_inches='tight')
+    figure.savefig(folder/'example.jpg', dpi=110, bbox_inches='tight')
+    if (folder/'run.json').exists():
+        show_run(folder).savefig(folder/'curves.jpg', dpi=110, bbox_inches='tight')
 
 def _write_onnx(folder, model, listed):
     "model.onnx, or a word why there is none; the shape of the images that it takes."
     path = folder/'model.onnx'
     try:
-        export_model(model.cpu(), model_facts(model, folder), path, listed)
+        export_model(model, folder, path, listed)
     except (ValueError, RuntimeError) as error:
         logger.warning(f'goes without an .onnx: {error}')
         return []
     return open_session(path).get_inputs()[0].shape
 
-# %% ../nbs/41_publishing.ipynb #19814beb
+# %% ../nbs/41_publishing.ipynb #3454bce7
 def write_kaggle_metadata(
     folder: Path,
     card: Publication,
@@ -283,65 +267,41 @@ def write_kaggle_metadata(
     title = slug[:50] if len(slug) >= 5 else f'{slug} model'
     write_json(folder/MODEL_METADATA, dict(
         ownerSlug=owner, slug=slug, title=title, subtitle='Semantic segmentation of street scenes',
-        isPrivate=True, description=text, publishTime='', provenanceSources=''))
+        isPrivate=True, description=text))
     write_json(folder/VARIATION_METADATA, dict(
         ownerSlug=owner, modelSlug=slug, instanceSlug='default', framework='pyTorch',
-        overview=text.split('\n\n')[1], usage=loading_section(card), licenseName=licence,
-        fineTunable=True, trainingData=[], modelInstanceType='Unspecified',
-        baseModelInstance='', externalBaseModelUrl=''))
+        overview=text.split('\n\n')[1], usage=loading_section(card), licenseName=licence, fineTunable=True))
 
-def _write_card(folder, card, out):
-    "README.md, and what the hub wants beside it."
-    machine = out/'machine.json'
-    text = card_text(card, folder, read_json(machine) if machine.exists() else machine_facts())
-    lines = [f'{key}: {json.dumps(value)}' for key, value in front_matter(card).items()]   # JSON is YAML
-    with atomic_write(folder/'README.md') as path:
-        path.write_text('\n'.join(['---', *lines, '---', '', text]), 'utf-8')
-    if card.target.hub == 'kaggle':
-        write_kaggle_metadata(folder, card, text)
-    elif card.data.kind == 'other':
-        with atomic_write(folder/'LICENSE.md') as path:
-            path.write_text(card.data.terms + '\n', 'utf-8')
-
-# %% ../nbs/41_publishing.ipynb #f5321183
+# %% ../nbs/41_publishing.ipynb #7ea27d85
 def make_publication(
     source: str | Path,  # as `find_model` takes it
     folder: Path,        # to be written; empty or new
     target: Target
 ) -> list[str]:          # names of the files
     "Write what is to be published. Raises DataError for a folder that holds something."
-    folder = Path(folder)
     if folder.is_dir() and any(folder.iterdir()):
         raise DataError(folder, 'holds files already', 'name a new folder')
     found = find_model(source) or fetch_model(source)
-    model = load_model(found)
-    out = found.parent if (found.parent/'run.json').exists() else found
+    model, out = load_model(found), run_folder(found)
     save_model(model, folder)
-    rows = validations(out)
     if (out/'run.json').exists():
         write_json(folder/'run.json', portable_run(out, model.label_set).to_dict())
-        with atomic_write(folder/'history.jsonl') as path:
-            path.write_bytes((out/'history.jsonl').read_bytes() if rows else b'')
+        if (out/'history.jsonl').exists():
+            shutil.copyfile(out/'history.jsonl', folder/'history.jsonl')
     with TemporaryDirectory() as scratch:
         listed = drawn_frames(Path(scratch), model.label_set, 2)
-        _write_pictures(folder, model, listed[0])
         images = _write_onnx(folder, model, listed)
-    scored = [row for row in rows if row['miou'] == row['miou']]
-    best = max(scored, key=lambda row: row['miou'], default={})
-    _write_card(folder, Publication(target, model, training_data(out), best, images), out)
+        _write_pictures(folder, model, listed[0])
+    card = Publication(target, model, out, training_data(out), best_validation(out), images)
+    text = card_text(card)
+    (folder/'README.md').write_text(f'---\n{front_matter(card).to_yaml()}\n---\n\n{text}', 'utf-8')
+    if target.hub == 'kaggle':
+        write_kaggle_metadata(folder, card, text)
+    elif card.data.kind == 'other':
+        (folder/'LICENSE.md').write_text(card.data.terms + '\n', 'utf-8')
     return sorted(path.name for path in folder.iterdir())
 
-# %% ../nbs/41_publishing.ipynb #0f20ff35
-def check_login(
-    target: Target
-):
-    "Raises PermissionError where nobody is logged in."
-    if target.hub == 'kaggle':
-        kaggle_user()
-    elif not huggingface_hub.get_token():
-        raise PermissionError('not logged in to Hugging Face; run `hf auth login` '
-                              '(where nobody can, set HF_TOKEN)')
-
+# %% ../nbs/41_publishing.ipynb #39441ede
 def push_to_hub(
     folder: Path,  # of `make_publication`
     id: str,       # OWNER/NAME
@@ -362,17 +322,24 @@ def push_to_hub(
                                   'log in with a token that may write (`hf auth login`)') from error
         raise RuntimeError(f'{id} was not published ({one_line(error)}); look at the network and its proxy, '
                            'and do it again') from error
+    finally:
+        huggingface_hub.get_session().timeout = None   # as the library has it
     return str(address)
 
+# %% ../nbs/41_publishing.ipynb #3c8b7172
 def publish(
     source: str | Path,   # as `find_model` takes it
     target: Target,
     public: bool = False  # for all to see? else private, or as it is there
 ) -> str:                 # the address
     "Send a trained model away. Raises PermissionError, RuntimeError."
-    check_login(target)
+    if target.hub == 'kaggle':
+        kaggle_user()   # a login is looked for before all the work
+    elif not huggingface_hub.get_token():
+        raise PermissionError('not logged in to Hugging Face; run `hf auth login` '
+                              '(where nobody can, set HF_TOKEN)')
+    push = push_to_hub if target.hub == 'hf' else push_model
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)/'model'
         make_publication(source, folder, target)
-        push = push_to_hub if target.hub == 'hf' else push_model
         return push(folder, target.id, public)

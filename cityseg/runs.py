@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['read_run', 'check_same_run', 'load_checkpoint', 'check_same_data', 'tolerate_full_disk', 'read_history',
-           'validations', 'machine_facts', 'machine_changes', 'History', 'show_run', 'LiveRun', 'compare', 'show_runs',
+           'validations', 'machine_facts', 'note_machine', 'History', 'show_run', 'LiveRun', 'compare', 'show_runs',
            'write_report']
 
-# %% ../nbs/18_runs.ipynb #7073ec91
+# %% ../nbs/18_runs.ipynb #cca5c789
 import html
 import io
 import json
@@ -20,17 +20,18 @@ from hashlib import sha1
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from pathlib import Path
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from .config import Run, differences
 from .core import (DataError, atomic_write, check_regular_file, disk_fault, duration, is_out_of_memory,
                           is_watched, logger, read_json, shape_fault, write_json)
 from .frame import Frame
 from .weights import check_archive
-from .visualization import data_uri, jpeg, plain_text, show_history, show_iou
+from .visualization import (data_uri, figure, jpeg, plain_axes, plain_text, show_history,
+                                   show_iou)
 
-# %% ../nbs/18_runs.ipynb #f7c75149
+# %% ../nbs/18_runs.ipynb #53766e02
 _HOW = ('hours', 'workers', 'store', 'amp', 'accumulate', 'validate_every', 'save_minutes', 'compile',
         'recompute', 'iterations', 'epochs', 'start')   # its end may be moved; its start is done
 
@@ -46,14 +47,12 @@ def _to_run(values, path):
     except ValueError as error:
         raise DataError(path, f'holds no run that this version knows ({error})', remedy) from error
 
-def read_run(
-    out: Path  # run folder
-) -> Run:
+def read_run(out: Path) -> Run:
     "The `Run` of a run folder. Raises DataError, or FileNotFoundError."
     path = Path(out)/'run.json'
     return _to_run(read_json(path), path)
 
-# %% ../nbs/18_runs.ipynb #6971fb99
+# %% ../nbs/18_runs.ipynb #706840ee
 def check_same_run(
     run: Run,   # what is to be resumed
     kept: Run,  # what was begun
@@ -69,16 +68,14 @@ def check_same_run(
         raise ValueError(f'{path} is of another run: {fields}. '
                          'Resume with the same values, or train into another folder')
 
+# %% ../nbs/18_runs.ipynb #0dcfe54c
 _CHECKPOINT = dict(
     run=dict, iteration=int, validated=int, best=float, row=dict, skipped=int, seconds=float,
     mean=(list, tuple), std=(list, tuple), model=dict, average=dict, scaler=dict,
     optimizer=dict(state=dict, param_groups=[dict]))
 
-def load_checkpoint(
-    path: Path,  # last.pt
-    run: Run     # what is to be resumed
-) -> dict:
-    "A checkpoint of this very run. Raises ValueError for a damaged one, and one of another run."
+def load_checkpoint(path: Path, run: Run) -> dict:
+    "A checkpoint of this very run, last.pt. Raises ValueError for a damaged one, and one of another run."
     remedy = 'copy it again, or train into another folder'
     check_archive(path)
     try:
@@ -93,12 +90,8 @@ def load_checkpoint(
     check_same_run(run, _to_run(state['run'], path), path)
     return state
 
-# %% ../nbs/18_runs.ipynb #68971671
-def check_same_data(
-    out: Path,           # run folder
-    train: list[Frame],
-    val: list[Frame]
-):
+# %% ../nbs/18_runs.ipynb #16b726ed
+def check_same_data(out: Path, train: list[Frame], val: list[Frame]):
     "Write down what a run is trained on. Raises ValueError if it began on something else."
     out = Path(out)
     names = '\n'.join(sorted(f'{frame.split}/{frame.name}' for frame in [*train, *val]))
@@ -134,14 +127,14 @@ def tolerate_full_disk(
     else:
         missing.discard(what)
 
-# %% ../nbs/18_runs.ipynb #15308ed4
+# %% ../nbs/18_runs.ipynb #bbf48bd6
 _ROW = {'iteration': int, 'loss?': (float, type(None)), 'learning_rate?': float, 'miou?': float,
         'iou?': {str: float}, 'seconds?': float, 'wait?': float, 'samples_per_second?': float,
         'memory_gb?': float}
 
 def read_history(
-    out: Path        # run folder
-) -> list[dict]:     # iteration, loss, learning_rate ...; at validations miou, and iou by class
+    out: Path
+) -> list[dict]:  # iteration, loss, learning_rate ...; at validations miou, and iou by class
     """The rows of history.jsonl, in order and each once; a last one that a crash cut off is left out.
 
     Raises DataError where another line is no row."""
@@ -162,18 +155,14 @@ def read_history(
         rows[row['iteration'], 'miou' in row] = row   # killed processes may have written one twice
     return [rows[key] for key in sorted(rows)]
 
-# %% ../nbs/18_runs.ipynb #5a9fb4d5
-def validations(
-    out: Path     # run folder
-) -> list[dict]:
+def validations(out: Path) -> list[dict]:
     "The rows of the history that have a mean IoU; the best of them is the model in best/."
     return [row for row in read_history(out) if 'miou' in row]
 
-def machine_facts(
-    device: 'torch.device' = None  # None: the CPU
-) -> dict:
+# %% ../nbs/18_runs.ipynb #c5f8c0ab
+def machine_facts(device: torch.device | str = 'cpu') -> dict:
     "Versions and device, as plain values."
-    facts = dict(python=platform.python_version(), device=str(device or 'cpu'))
+    facts = dict(python=platform.python_version(), device=str(device))
     packages = 'cityseg torch segmentation-models-pytorch timm albumentations numpy opencv-python'
     for name in packages.split():
         with suppress(PackageNotFoundError):
@@ -182,38 +171,33 @@ def machine_facts(
         facts['GPU'] = f'{torch.cuda.device_count()} x {torch.cuda.get_device_name()}'
     return facts
 
-def machine_changes(
+def note_machine(
     out: Path,   # run folder
-    facts: dict  # `machine_facts` of today
+    facts: dict  # `machine_facts` of today, and more
 ) -> str:        # '' where all is as it was
-    "In which versions, or in which device, a machine differs from the one that a run was on before."
-    try:
-        before = read_json(Path(out)/'machine.json')
-    except (DataError, FileNotFoundError):
-        return ''
+    "Write machine.json; in which versions, or in which device, it differs from the one before."
+    before = {}
+    with suppress(DataError, FileNotFoundError):
+        before = read_json(out/'machine.json')
+    write_json(out/'machine.json', facts)
     names = [name for name in machine_facts() if name in before and name in facts]
-    changes = [f'{name} {before[name]} -> {facts[name]}' for name in names if before[name] != facts[name]]
-    return ', '.join(changes)
+    moved = [name for name in names if before[name] != facts[name]]
+    return ', '.join(f'{name} {before[name]} -> {facts[name]}' for name in moved)
 
-# %% ../nbs/18_runs.ipynb #2565b740
+# %% ../nbs/18_runs.ipynb #8e164e75
 class History:
     "What a training writes down as it goes: history.jsonl, pictures and TensorBoard, in a run folder."
     def __init__(self,
         out: Path,
-        iteration: int = 0,              # iterations done before; rows of later ones go
-        validated: int = None,           # of them validated; later validations are done again. None: all
-        facts: dict = None,              # for machine.json; None: `machine_facts()`
-        missing: set = None              # see `tolerate_full_disk`
+        iteration: int = 0,     # iterations done before; rows of later ones go
+        validated: int = None,  # of them validated; later validations are done again. None: all
+        missing: set = None     # see `tolerate_full_disk`
     ):
         self.out, self.missing = out, missing
         validated = iteration if validated is None else validated
         kept = [r for r in read_history(out) if r['iteration'] <= (validated if 'miou' in r else iteration)]
         self.lines = [json.dumps(row) + '\n' for row in kept]
         self._write()
-        facts = facts or machine_facts()
-        if iteration and (moved := machine_changes(out, facts)):
-            logger.info(f'not the same machine as before, so not the same to the bit: {moved}')
-        write_json(out/'machine.json', facts)
         self.board = self._open_board(purge_step=iteration + 1 if iteration else None)
 
     def _open_board(self, purge_step=None):
@@ -242,15 +226,12 @@ class History:
                 self.board = self._open_board()   # a writer that failed once fails for ever
                 raise
 
-    def picture(self,
-        name: str,
-        image: np.ndarray  # RGB uint8 [H,W,3]
-    ):
+    def picture(self, name: str, image: np.ndarray):  # RGB uint8 [H,W,3]
         "Keep a picture as panels/NAME.jpg."
         with tolerate_full_disk('a panel'), atomic_write(self.out/'panels'/f'{name}.jpg') as temporary:
             temporary.write_bytes(jpeg(image, 85))
 
-# %% ../nbs/18_runs.ipynb #52bf1883
+# %% ../nbs/18_runs.ipynb #cc298506
 def _class_iou(row, names):
     "IoU of each class in a row of the history, float [classes], NaN where absent."
     return [row.get('iou', {}).get(name, np.nan) for name in names]
@@ -258,6 +239,7 @@ def _class_iou(row, names):
 def _draw_classes(ax, rows, names):
     "IoU of each class at each validation, as a map; the last values stand beside it."
     values = np.array([_class_iou(row, names) for row in rows]).reshape(-1, len(names)).T
+    plain_axes(ax, 'IoU by class at each validation')
     ax.imshow(values, aspect='auto', vmin=0, vmax=1, cmap='viridis', interpolation='nearest')
     ax.set_yticks(range(len(names)), [plain_text(name) for name in names], size=8)
     ticks = range(0, len(rows), -(-len(rows)//10) or 1)
@@ -265,10 +247,9 @@ def _draw_classes(ax, rows, names):
     last = values[:, -1] if rows else []
     beside = ax.secondary_yaxis('right')
     beside.set_yticks(range(len(last)), ['' if np.isnan(v) else f'{v:.2f}' for v in last], size=8)
-    for axis in (ax, beside):
-        axis.tick_params(length=0)
-    ax.set_title('IoU by class at each validation', size=10, loc='left')
+    beside.tick_params(length=0)
 
+# %% ../nbs/18_runs.ipynb #ff25b1ba
 def _draw_use(fig, place, rows):
     "How well the machine is used: curves below each other in one place of a figure's grid."
     kinds = {'crops a second': ('samples_per_second', 1), 'waiting for data, %': ('wait', 100),
@@ -279,26 +260,22 @@ def _draw_use(fig, place, rows):
             curves[title] = points
     for part, (title, points) in zip(place.subgridspec(max(1, len(curves)), 1), curves.items()):
         ax = fig.add_subplot(part)
+        plain_axes(ax, title)
         ax.plot(*zip(*points), lw=1.2)
-        ax.set_title(title, size=10, loc='left')
         ax.set_ylim(0, 1.15*max(y for _, y in points) or 1)
-        ax.spines[['top', 'right']].set_visible(False)
 
-# %% ../nbs/18_runs.ipynb #8c1b103f
-def show_run(
-    out: Path  # run folder
-) -> plt.Figure:
+# %% ../nbs/18_runs.ipynb #3e34d6f0
+def show_run(out: Path) -> Figure:
     "A training at a glance: curves, IoU by class over time, and how well the machine is used."
     rows = read_history(out)
-    fig = plt.figure(figsize=(11, 6.6), layout='constrained')
-    plt.close(fig)   # pyplot would show it once more
+    fig = figure(6.6, 11)
     grid = fig.add_gridspec(2, 3, height_ratios=(4, 5))
     show_history(rows, fig.add_subfigure(grid[0, :]))
     _draw_classes(fig.add_subplot(grid[1, :2]), validations(out), read_run(out).label_set.names)
     _draw_use(fig, grid[1, 2], rows)
     return fig
 
-# %% ../nbs/18_runs.ipynb #d075d3c6
+# %% ../nbs/18_runs.ipynb #2f36c37b
 class LiveRun:
     "A run at a glance in the notebook's cell, drawn anew in place; silent where nobody watches."
     def __init__(self, out: Path):  # run folder
@@ -309,11 +286,10 @@ class LiveRun:
         if 'ipykernel' not in sys.modules or not is_watched() or not validations(self.out):
             return
         from IPython.display import display
-        figure = show_run(self.out)
         if self.handle:
-            self.handle.update(figure)
+            self.handle.update(show_run(self.out))
         else:
-            self.handle = display(figure, display_id=True)
+            self.handle = display(show_run(self.out), display_id=True)
 
 # %% ../nbs/18_runs.ipynb #b6196caa
 def _best_row(folder):
@@ -336,11 +312,9 @@ def _data_differ(folders):
     return ['', 'They saw different data, so their scores may not compare:',
             *[f'  {folder}: {data}' for folder, data in seen.items()]]
 
-# %% ../nbs/18_runs.ipynb #7eb4746a
-def compare(
-    folders: list[Path]  # run folders
-) -> str:                # a table
-    "Runs side by side: the fields in which they differ, and their IoU by class. Raises ValueError."
+# %% ../nbs/18_runs.ipynb #2696d0f2
+def compare(folders: list[Path]) -> str:
+    "A table of runs: the fields in which they differ, and their IoU by class. Raises ValueError."
     if not folders:
         raise ValueError('name at least one run folder')
     rows, runs = [_best_row(folder) for folder in folders], [read_run(folder) for folder in folders]
@@ -358,9 +332,8 @@ def compare(
         lines.append(line(f'  {name}', [_score(*_class_iou(row, [name])) for row in rows]))
     return '\n'.join(lines + _data_differ(folders))
 
-def show_runs(
-    folders: list[Path]  # run folders
-) -> plt.Figure:
+# %% ../nbs/18_runs.ipynb #919c80ec
+def show_runs(folders: list[Path]) -> Figure:
     "IoU of each class of several runs, at their best."
     names = [Path(folder).resolve().name for folder in folders]
     if len(set(names)) < len(names):   # such as one/run and other/run
@@ -372,7 +345,7 @@ def show_runs(
     best = [_class_iou(_best_row(folder), label_set.names) for folder in folders]
     return show_iou(dict(zip(names, best)), palette=label_set)
 
-# %% ../nbs/18_runs.ipynb #b7782772
+# %% ../nbs/18_runs.ipynb #caef785c
 _STYLE = '''
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1080px; margin: 2em auto; padding: 0 1em;
        color: #222; background: #fff }
@@ -388,41 +361,44 @@ section { margin: 2em 0 }
   img { background: #fff; border-radius: 6px }
 }'''
 
+# %% ../nbs/18_runs.ipynb #0900a193
 def _figure_html(figure):
     "A figure as a picture in a page."
     buffer = io.BytesIO()
     figure.savefig(buffer, format='png', dpi=110, bbox_inches='tight')
     return f'<img src="{data_uri(buffer.getvalue(), "image/png")}">'
 
-def _table_html(values):
-    "A table of names and values."
-    rows = ''
-    for name, value in values.items():
-        rows += f'<tr><th>{html.escape(str(name))}</th><td>{html.escape(str(value))}</td></tr>'
-    return f'<table>{rows}</table>'
+def _table_html(rows):
+    "A table; each row's first cell is its heading, and a row without one is the head of all."
+    lines = []
+    for heading, *values in rows:
+        kind = 'td' if heading else 'th'
+        cells = ''.join(f'<{kind}>{html.escape(str(value))}</{kind}>' for value in values)
+        lines.append(f'<tr><th>{html.escape(str(heading))}</th>{cells}</tr>')
+    return f'<table>{"".join(lines)}</table>'
 
+# %% ../nbs/18_runs.ipynb #d7495f55
 _SCORES = {'boundaries?': [{'title': str, 'mean': float, 'iou': {str: float}}]}   # of scores.json
 
 def _edges_html(out):
     "IoU where classes meet, as `evaluate --boundaries` left it in the run folder; '' where it didn't."
+    scores = []
     try:
         scores = read_json(out/'scores.json', _SCORES).get('boundaries')
     except FileNotFoundError:
-        return ''
+        pass
     except DataError as error:   # no reason to have no report
         logger.warning(error)
-        return ''
     if not scores:
         return ''
-    def row(name, cells):
-        return f'<tr><th>{html.escape(name)}</th>{"".join(cells)}</tr>'
-    table = row('', [f'<th>{html.escape(score["title"])}</th>' for score in scores])
+    rows = [('', *[score['title'] for score in scores])]
     for name in read_run(out).label_set.names:
-        table += row(name, [f'<td>{_score(score["iou"].get(name, np.nan))}</td>' for score in scores])
-    table += row('mean', [f'<td>{_score(score["mean"])}</td>' for score in scores])
+        rows.append((name, *[_score(score['iou'].get(name, np.nan)) for score in scores]))
+    rows.append(('mean', *[_score(score['mean']) for score in scores]))
     return ('<h2>Where classes meet</h2><p>IoU at the borders of classes, in the predictions that '
-            f'<code>cityseg evaluate --boundaries</code> scored for this run</p><table>{table}</table>')
+            f'<code>cityseg evaluate --boundaries</code> scored for this run</p>{_table_html(rows)}')
 
+# %% ../nbs/18_runs.ipynb #d78f5cdb
 def _panels_html(out, iteration):
     "The validation frames of a run: the best, the worst, and those of every validation."
     files = {'Best frames': 'best', 'Worst frames': 'worst',
@@ -435,10 +411,8 @@ def _panels_html(out, iteration):
                          f'<img src="{data_uri(path.read_bytes())}">')
     return ''.join(parts)
 
-# %% ../nbs/18_runs.ipynb #963c99d9
-def write_report(
-    out: Path  # run folder with at least one validation
-) -> Path:     # out/report.html
+# %% ../nbs/18_runs.ipynb #f52db7d8
+def write_report(out: Path) -> Path:  # out/report.html
     "A run on one page: curves, classes, frames, the `Run`, versions and device. Raises ValueError."
     out = Path(out)
     best, last = _best_row(out), validations(out)[-1]
@@ -458,8 +432,8 @@ def write_report(
 {_edges_html(out)}
 {_panels_html(out, last["iteration"])}
 <div class="two">
-<section><h2>Run</h2><p>where it differs from the default</p>{_table_html(changed)}</section>
-<section><h2>Machine</h2>{_table_html(machine)}</section>
+<section><h2>Run</h2><p>where it differs from the default</p>{_table_html(changed.items())}</section>
+<section><h2>Machine</h2>{_table_html(machine.items())}</section>
 </div></html>'''
     with atomic_write(out/'report.html') as temporary:
         temporary.write_text(page, encoding='utf-8')

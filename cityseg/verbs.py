@@ -21,7 +21,7 @@ from .arguments import (
     positional, report, short_name, show, splits_of)
 from .config import RECIPE_HELP, RECIPES, Run, find_start, recipe
 from .core import (
-    DataError, atomic_write, check_out_files, check_out_folder, check_regular_file, logger, read_json)
+    DataError, atomic_write, check_out_files, check_out_folder, check_regular_file, logger)
 
 # %% ../nbs/43_verbs.ipynb #522c47f0
 @dataclass
@@ -361,12 +361,10 @@ class Correct(DataFlags):
             raise DataError(self.out, 'lies in the data', 'name a folder of its own')
         from cityseg.corrections import correct_frames, read_verdicts, write_coco, write_cvat, write_masks
         from cityseg.review import read_review
-        segments = read_review(self.review)
-        verdicts = read_verdicts(self.verdicts, segments)
-        path = self.review/'review.json' if self.review.is_dir() else self.review
-        split = read_json(path, dict(split=str), 'write it again with cityseg review')['split']
-        listed = self.list_frames(split, label_set=self.label_set)
-        corrected = correct_frames(listed, segments, verdicts)
+        found = read_review(self.review)
+        verdicts = read_verdicts(self.verdicts, found['segments'])
+        listed = self.list_frames(found['split'], label_set=self.label_set)
+        corrected = correct_frames(listed, found['segments'], verdicts)
         if self.format == 'png':
             written = write_masks(corrected, self.out, self.root)
             return show(f'{len(written)} masks in {self.out}; copy what is in it over {self.root}, '

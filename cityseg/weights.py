@@ -17,7 +17,7 @@ import safetensors.torch
 import torch
 from .core import DataError, check_regular_file, is_out_of_memory
 
-# %% ../nbs/11_weights.ipynb #3ae52678
+# %% ../nbs/11_weights.ipynb #7c863f70
 def check_archive(
     path: Path  # as torch.save writes it
 ):
@@ -33,49 +33,49 @@ def check_archive(
     if damaged:
         raise DataError(path, 'is damaged (wrong checksum)', 'copy it again')
 
-def _groups(content, name=''):
-    "Every dict of tensors in a checkpoint, with its name."
-    if not isinstance(content, dict):
-        return
-    tensors = {k: v for k, v in content.items() if isinstance(k, str) and isinstance(v, torch.Tensor)}
-    yield name, tensors
-    for key, value in content.items():
-        yield from _groups(value, str(key))
-
-# %% ../nbs/11_weights.ipynb #2c1de42d
-_AVERAGES = ('average', 'ema', 'model_ema', 'state_dict_ema', 'teacher')   # better than those beside them
+# %% ../nbs/11_weights.ipynb #e9f47075
 _FOREIGN = r'(?:Unsupported (?:global|class)\S*:? (?:GLOBAL )?|with (?=TorchScript))(\S+)'   # says torch
 _SCALAR = np.float64(0).__reduce__()[0]   # how numpy's numbers are pickled, by its older and newer name
 _PLAIN = [Namespace, np.dtype, np.dtypes.Float64DType, (_SCALAR, 'numpy.core.multiarray.scalar'),
           (_SCALAR, 'numpy._core.multiarray.scalar')]
 
-# %% ../nbs/11_weights.ipynb #e758ae85
-def read_weights(
-    path: Path  # as torch or safetensors write it
-) -> dict[str, torch.Tensor]:
-    "The tensors of a file, whatever is around them. Runs no code of the file. Raises DataError."
-    check_archive(path)
-    again = 'download it again'
+def _groups(content, name=''):
+    "Every dict of tensors in a checkpoint, with its name."
+    if isinstance(content, dict):
+        yield name, {k: v for k, v in content.items() if isinstance(k, str) and isinstance(v, torch.Tensor)}
+        for key, value in content.items():
+            yield from _groups(value, str(key))
+
+def _read_groups(path):
+    "What a file holds, as `_groups` gives it. Raises DataError."
     with path.open('rb') as file:
         head = file.read(64).lower()
     if head.startswith(b'version https://git-lfs'):
         raise DataError(path, 'is a pointer of Git LFS, not the weights', 'fetch them by `git lfs pull`')
     if re.match(rb'\s*<(!doctype|html|\?xml)', head):
-        raise DataError(path, 'is a web page, not weights', again)
+        raise DataError(path, 'is a web page, not weights', 'download it again')
     try:
         if head[8:9] == b'{':   # safetensors: the length of the header, then the header; whatever its name
-            content = safetensors.torch.load_file(path)
-        else:
-            with path.open('rb') as file, torch.serialization.safe_globals(_PLAIN):
-                content = torch.load(file, map_location='cpu', weights_only=True)   # a path's name would tell
-        groups = list(_groups(content))
+            return list(_groups(safetensors.torch.load_file(path)))
+        with path.open('rb') as file, torch.serialization.safe_globals(_PLAIN):   # a path's name would tell
+            return list(_groups(torch.load(file, map_location='cpu', weights_only=True)))
     except Exception as error:   # each format fails in its own way
         if is_out_of_memory(error):
             raise
         if foreign := re.search(_FOREIGN, str(error)):
             what = f'holds more than tensors and plain values ({foreign[1]}), which might run code'
             raise DataError(path, what, 'save its state_dict alone') from error
-        raise DataError(path, 'is cut off, or no file of weights', again) from error
+        raise DataError(path, 'is cut off, or no file of weights', 'download it again') from error
+
+# %% ../nbs/11_weights.ipynb #33a6af55
+_AVERAGES = 'average', 'ema', 'model_ema', 'state_dict_ema', 'teacher'   # better than those beside them
+
+def read_weights(
+    path: Path  # as torch or safetensors write it
+) -> dict[str, torch.Tensor]:
+    "The tensors of a file, whatever is around them. Runs no code of the file. Raises DataError."
+    check_archive(path)
+    groups = _read_groups(path)
     most = max((len(tensors) for _, tensors in groups), default=0)
     if not most:
         raise DataError(path, 'holds no tensors with names', 'name another file')
@@ -85,22 +85,21 @@ def read_weights(
         if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta or tensor.is_complex():
             what = 'holds tensors that are sparse, quantised, complex or without content'
             raise DataError(path, what, 'save them as plain ones')
-        if tensor.is_floating_point() and not tensor.float().isfinite().all():
+        if not tensor.float().isfinite().all():
             what = 'holds numbers that are infinite or none (NaN): its training went wrong'
             raise DataError(path, what, 'take the weights of an earlier checkpoint')
     return found
 
-# %% ../nbs/11_weights.ipynb #6fa170f3
+# %% ../nbs/11_weights.ipynb #e14ea8b3
 def without_prefix(
     tensors: dict[str, torch.Tensor],
     names: Iterable[str]              # of a network's tensors
 ) -> dict[str, torch.Tensor]:
     "What follows the prefix after which most of the names are found, such as `module.encoder.`"
-    names, found = set(names), Counter()
+    names, found = set(names), Counter({'': 0})
     for name in tensors:
-        parts = name.split('.')
-        for count in range(len(parts)):
-            if '.'.join(parts[count:]) in names:
-                found['.'.join(parts[:count] + [''])] += 1
-    prefix = found.most_common(1)[0][0] if found else ''
+        for part in re.finditer(r'[^.]+', name):
+            if name[part.start():] in names:
+                found[name[:part.start()]] += 1
+    prefix = max(found, key=found.get)
     return {name.removeprefix(prefix): v for name, v in tensors.items() if name.startswith(prefix)}

@@ -2,7 +2,6 @@
 import os
 import signal
 import torch
-from cityseg import optimization, training
 from cityseg.core import logger
 from cityseg.distributed import DistributedContext
 
@@ -32,18 +31,16 @@ class Pixelwise(torch.nn.Module):
         raise OSError('this network is never kept')
 
 
-def train_pixelwise(**arguments):
-    "Train that network."
-    optimization.build_model = lambda run: Pixelwise()
-    training.train_worker(**arguments)
+def train_then_die(arguments: dict, out: str):
+    "Train that network; then once more, and the second process is killed at its third batch."
+    from cityseg import optimization, training   # which `introduce` does without
 
-
-def train_and_die(**arguments):
-    "Train; the second process is killed at its third batch."
-    real_next_batch = training.next_batch
-    def next_batch(loader, state, log, out):
+    def next_batch(loader, state, meter, out):
         if state.iteration == 2 and state.context.rank == 1:
             os.kill(os.getpid(), signal.SIGKILL)
-        return real_next_batch(loader, state, log, out)
-    training.next_batch = next_batch
+        return real_next_batch(loader, state, meter, out)
+
+    optimization.build_model = lambda run: Pixelwise()
     training.train_worker(**arguments)
+    real_next_batch, training.next_batch = training.next_batch, next_batch
+    training.train_worker(**{**arguments, 'out': out})
