@@ -4,25 +4,22 @@
 
 # %% auto #0
 __all__ = ['MIN_SIDE', 'window_starts', 'window_weights', 'Window', 'TTAPass', 'tta_passes', 'window_images', 'split_upsampling',
-           'Network', 'forward_windows', 'argmax_planes', 'average_probabilities', 'Predictor', 'predict_frames']
+           'Network', 'forward_windows', 'argmax_planes', 'average_probabilities', 'Predictor']
 
 # %% ../nbs/17_inference.ipynb #f3c71d1f
 import copy
 import hashlib
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain, islice, product
-from queue import SimpleQueue
 from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from .core import progress_bar
-from .core import amp_dtype, is_out_of_memory, logger, pick_device, prefetch
+from .core import amp_dtype, is_out_of_memory, logger, pick_device
 from .dataset import to_device
-from .frame import Frame
 from .labels import CITYSCAPES, VOID
 from .model import IMAGENET, forward
 
@@ -143,6 +140,18 @@ def _default_device():
                        'On Kaggle, choose the accelerator "GPU T4 x2".')
     return device
 
+# %% ../nbs/17_inference.ipynb #c92a85be
+def _forward(model, x):
+    "Logits of images. Raises ValueError for a model that can't take images of this size."
+    try:
+        return forward(model, x)
+    except (RuntimeError, AssertionError) as error:
+        if is_out_of_memory(error) or 'CUDA' in str(error):
+            raise
+        height, width = x.shape[-2:]
+        raise ValueError(f'the model fails on images of {height}x{width} pixels ({error}); '
+                         'give it a larger --window, or one of the size it was made for') from error
+
 # %% ../nbs/17_inference.ipynb #edb5f69b
 class Network:
     "A model on its device, whose last enlarging is done for one class at a time."
@@ -158,21 +167,19 @@ class Network:
         self.model, self.upsampling = split_upsampling(model.to(self.device).eval())
         self.batch = batch or (4 if self.device.type == 'cuda' else 1)
         self.classes = len(getattr(model, 'label_set', CITYSCAPES))
+        self.mean = getattr(model, 'mean', IMAGENET[0])
+        self.std = getattr(model, 'std', IMAGENET[1])
+
+    def normalize(self, image: np.ndarray) -> torch.Tensor:
+        "An image uint8 [H,W,3], on the device, as the model wants it: float32 [1,3,H,W]."
+        images = torch.from_numpy(np.ascontiguousarray(image))[None]
+        return to_device(images, self.mean, self.std, self.device)
 
     def __call__(self, windows: list) -> torch.Tensor:
-        """Logits [B,classes,n,m] of images float32 [1,3,h,w].
-
-        Raises ValueError for a model of other classes, or that can't take images of this size."""
+        "Logits [B,classes,n,m] of images float32 [1,3,h,w]. Raises ValueError."
         x = torch.cat(windows) if len(windows) > 1 else windows[0]
-        try:
-            with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
-                logits = forward(self.model, x)
-        except (RuntimeError, AssertionError) as error:
-            if is_out_of_memory(error) or 'CUDA' in str(error):
-                raise
-            height, width = x.shape[-2:]
-            raise ValueError(f'the model fails on images of {height}x{width} pixels ({error}); '
-                             'give it a larger --window, or one of the size it was made for') from error
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            logits = _forward(self.model, x)
         if logits.ndim != 4 or logits.shape[1] != self.classes:
             raise ValueError(f'the model gives {tuple(logits.shape)} for a batch of images; '
                              f'wanted [B,{self.classes},h,w]')
@@ -237,6 +244,7 @@ def _frame_planes(network, logits, tta_pass, window):
             plane = F.interpolate(plane[None, None], size, mode='bilinear')[0, 0]
         yield plane
 
+# %% ../nbs/17_inference.ipynb #2b597646
 def _add_probabilities(total, planes, weights):
     "Add a window's class probabilities, weighted, to its part of the frame's, float32 [19,h,w]."
     logits = torch.empty_like(total)
@@ -262,13 +270,26 @@ def average_probabilities(
             _add_probabilities(part, planes, window.weights.to(x.device))
     return total.div_(len(passes))
 
+# %% ../nbs/17_inference.ipynb #bd507e77
+def _argmax_of_each(network, frames, tta_pass):
+    "trainIds uint8 [H,W] of frames, float32 [1,3,H,W], each seen through the one window of a pass."
+    windows = chain.from_iterable(window_images(x, tta_pass) for x in frames)
+    for logits in forward_windows(network, windows):
+        yield argmax_planes(_frame_planes(network, logits, tta_pass, *tta_pass.windows))
+
 def _most_likely(network, x, passes):
-    "The class of each pixel of a frame, trainIds uint8 [H,W]; of one window there is nothing to average."
-    tta_pass = passes[0]
-    if len(passes) > 1 or len(tta_pass.windows) > 1:
+    "The class of each pixel of a frame, trainIds uint8 [H,W]."
+    if len(passes) > 1 or len(passes[0].windows) > 1:
         return argmax_planes(average_probabilities(network, x, passes))
-    logits, = forward_windows(network, window_images(x, tta_pass))
-    return argmax_planes(_frame_planes(network, logits, tta_pass, *tta_pass.windows))
+    return next(_argmax_of_each(network, [x], *passes))
+
+# %% ../nbs/17_inference.ipynb #9634416a
+def _check_image(image):
+    "Raises TypeError for what is no RGB image, uint8 [H,W,3], with a pixel at least."
+    is_array = isinstance(image, np.ndarray)
+    if not is_array or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        got = f'{image.dtype} {image.shape}' if is_array else f'{type(image).__name__}: np.asarray helps'
+        raise TypeError(f'an RGB image, uint8 [H,W,3], wanted; got {got}')
 
 # %% ../nbs/17_inference.ipynb #37b84d5b
 def _within_memory(predict, image, answer):
@@ -276,47 +297,51 @@ def _within_memory(predict, image, answer):
 
     Raises RuntimeError when none is left."""
     _check_image(image)
-    size = image.shape[:2]
+    size, network = image.shape[:2], predict.network
     view = {**predict.view, 'window': size} if predict.in_parts else predict.view
-    device = predict.network.device
     try:
-        return answer(predict.network, predict.normalize(image), tta_passes(size, **view))
+        return answer(network, network.normalize(image), tta_passes(size, **view))
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
         if view['window'] or max(view['scales']) <= 1:
             smaller = ' '.join(str(max(MIN_SIDE, side//2)) for side in view['window'] or size)
             raise RuntimeError(
-                f'out of memory on {device} with a frame of {size[0]}x{size[1]} pixels; '
+                f'out of memory on {network.device} with a frame of {size[0]}x{size[1]} pixels; '
                 f'look through a smaller window, such as --window {smaller}') from error
     torch.cuda.empty_cache()
     predict.in_parts = True
-    logger.warning(f'out of memory on {device} with an enlarged frame as a whole: '
+    logger.warning(f'out of memory on {network.device} with an enlarged frame as a whole: '
                    f'from now on through windows of its own size, {size[0]}x{size[1]}')
     return _within_memory(predict, image, answer)
 
 # %% ../nbs/17_inference.ipynb #28526ac3
-def _check_options(window, stride, scales, batch):
-    "Raises ValueError for a way of looking that can't work."
-    if window and min(window) < MIN_SIDE:
-        raise ValueError(f'window: {tuple(window)}; at least {MIN_SIDE}x{MIN_SIDE} pixels')
-    if stride:
-        leaves_gaps = window and (stride[0] > window[0] or stride[1] > window[1])
-        if min(stride) < 1 or leaves_gaps:
-            raise ValueError(f'stride: {tuple(stride)}; 1 up to the window, or pixels are left out')
-    if not scales or not all(0.1 <= scale <= 8 for scale in scales):
-        raise ValueError(f'scales: {tuple(scales)}; each in 0.1..8')
-    if batch is not None and batch < 1:
-        raise ValueError(f'batch: {batch}; at least 1')
+def _check_options(model, window, stride, confidence):
+    "Raises ValueError for what the model can't do, and for windows that leave pixels out."
+    only = getattr(model, 'window', None)
+    if only and tuple(window or only) != only:
+        raise ValueError(f'window: {tuple(window)}; this model takes {only[0]}x{only[1]} only, '
+                         'so leave it out')
+    if window and stride and (stride[0] > window[0] or stride[1] > window[1]):
+        raise ValueError(f'stride: {tuple(stride)}; at most the window, or pixels are left out')
+    label_set = getattr(model, 'label_set', CITYSCAPES)
+    if confidence and all(label_set.id_to_train[label_set.is_id] != VOID):
+        raise ValueError(f'{label_set} has no void, for what is unsure: leave confidence out')
 
-def _check_image(image):
-    "Raises TypeError for what is no RGB image, uint8 [H,W,3], and ValueError for one without a pixel."
-    if not isinstance(image, np.ndarray):
-        raise TypeError(f'an RGB image, uint8 [H,W,3], wanted; got {type(image).__name__}: np.asarray helps')
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise TypeError(f'an RGB image, uint8 [H,W,3], wanted; got {image.dtype} {image.shape}')
-    if image.size == 0:
-        raise ValueError(f'the image has no pixels: {image.shape}')
+# %% ../nbs/17_inference.ipynb #a89156e1
+def _fingerprint(predict):
+    "A hash of a predictor's weights and of its way of looking: equal ones predict alike."
+    network, view = predict.network, predict.view
+    how = type(predict.model).__qualname__, str(network.dtype), network.mean, network.std, view
+    if not view['window'] and max(view['scales']) > 1:
+        how += ('whole',)   # earlier versions looked at it through windows
+    if predict.confidence:
+        how += (predict.confidence,)
+    digest = hashlib.sha1(repr(how).encode())
+    for name, value in predict.model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 # %% ../nbs/17_inference.ipynb #23fa327a
 class Predictor:
@@ -333,55 +358,31 @@ class Predictor:
         batch: int | None = None,                  # windows at once; None: 4 on a GPU, else 1
         confidence: float = 0.                     # what is less probable than this becomes void, 0..1
     ):
-        only = getattr(model, 'window', None)   # some exported models take one size
-        if only and tuple(window or only) != only:
-            raise ValueError(f'window: {tuple(window)}; this model takes {only[0]}x{only[1]} only, '
-                             'so leave it out')
-        window = window or only
-        _check_options(window, stride, scales, batch)
-        self.confidence = confidence
+        _check_options(model, window, stride, confidence)
+        window = window or getattr(model, 'window', None)   # some exported models take one size
         self.model = model
         self.label_set = getattr(model, 'label_set', CITYSCAPES)
-        if confidence and all(self.label_set.id_to_train[self.label_set.is_id] != VOID):
-            raise ValueError(f'{self.label_set} has no void, for what is unsure: leave confidence out')
-        self.network = Network(model, device, amp, batch)
-        self.amp = amp
+        self.confidence = confidence
         self.view = dict(scales=tuple(scales), flip=flip, window=window, stride=stride)
-        self.mean = getattr(model, 'mean', IMAGENET[0])
-        self.std = getattr(model, 'std', IMAGENET[1])
+        self.options = dict(amp=amp, batch=batch, confidence=confidence, **self.view)
+        self.network = Network(model, device, amp, batch)
         self.on_any_gpu = str(device or self.network.device.type) == 'cuda'   # no one was asked for
         self.in_parts = False   # is an enlarged frame seen through windows, because memory ran out?
 
-    @cached_property
-    def tag(self) -> str:
-        "A fingerprint of the weights and the way of looking: equal tags predict alike."
-        how = type(self.model).__qualname__, str(self.network.dtype), self.mean, self.std, self.view
-        if not self.view['window'] and max(self.view['scales']) > 1:
-            how += ('whole',)   # earlier versions looked at it through windows
-        if self.confidence:
-            how += (self.confidence,)
-        digest = hashlib.sha1(repr(how).encode())
-        for name, value in self.model.state_dict().items():
-            digest.update(name.encode())
-            digest.update(value.cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest()
+    tag = cached_property(_fingerprint)
 
-    def copy_to(self, device: str | torch.device) -> 'Predictor':
-        "The same on another device, with weights of its own."
-        model = copy.deepcopy(self.model)
-        return Predictor(model, device, self.amp, batch=self.network.batch, confidence=self.confidence,
-                         **self.view)
-
-    def normalize(self, image: np.ndarray) -> torch.Tensor:  # float32 [1,3,H,W]
-        "An image, on the device, as the model wants it."
-        images = torch.from_numpy(np.ascontiguousarray(image))[None]
-        return to_device(images, self.mean, self.std, self.network.device)
+    def copies(self) -> list['Predictor']:
+        "One for each GPU; or itself alone, where it has its place."
+        gpus = torch.cuda.device_count()
+        if gpus < 2 or 'RANK' in os.environ or not self.on_any_gpu:
+            return [self]
+        return [Predictor(copy.deepcopy(self.model), f'cuda:{i}', **self.options) for i in range(gpus)]
 
     @torch.inference_mode()
     def probabilities(self, image: np.ndarray) -> torch.Tensor:
         """Class probabilities, float32 [19,H,W] on the device, averaged over windows and passes.
 
-        Raises TypeError for other than uint8 [H,W,3], ValueError for no pixels."""
+        Raises TypeError for other than uint8 [H,W,3]."""
         return _within_memory(self, image, average_probabilities)
 
     @torch.inference_mode()
@@ -404,39 +405,5 @@ class Predictor:
         sizes = {image.shape[:2] for image in images}
         if self.at_once == 1 or len(sizes) > 1:
             return [self(image) for image in images]
-        tta_pass, = tta_passes(*sizes, **self.view)
-        windows = (window_images(self.normalize(image), tta_pass) for image in images)
-        found = forward_windows(self.network, chain.from_iterable(windows))
-        planes = (_frame_planes(self.network, logits, tta_pass, *tta_pass.windows) for logits in found)
-        return [argmax_planes(each) for each in planes]
-
-# %% ../nbs/17_inference.ipynb #0fd10960
-def _copies(predict):
-    "A predictor for each GPU; or the one alone, where it has its place."
-    gpus = torch.cuda.device_count()
-    if gpus < 2 or 'RANK' in os.environ or not getattr(predict, 'on_any_gpu', False):
-        return [predict]
-    return [predict.copy_to(f'cuda:{i}') for i in range(gpus)]
-
-def predict_frames(
-    predict: Callable,  # image uint8 [H,W,3] -> trainIds uint8 [H,W], such as a `Predictor`
-    frames: list[Frame],
-    workers: int = 2  # threads that read ahead
-) -> Iterator[tuple[Frame, np.ndarray]]:
-    "Predict frame by frame, in order, with a progress bar: (frame, trainIds uint8 [H,W])."
-    copies = _copies(predict)
-    free = SimpleQueue()
-    for one in copies:
-        free.put(one)
-
-    def predict_where_free(image):
-        one = free.get()
-        try:
-            return one(image)
-        finally:
-            free.put(one)
-
-    images = prefetch(lambda frame: frame.image(), frames, max(1, workers))
-    found = prefetch(predict_where_free, images, len(copies))
-    bar = progress_bar(found, total=len(frames), desc='predict', unit='frame')
-    yield from zip(frames, bar)
+        frames = map(self.network.normalize, images)
+        return list(_argmax_of_each(self.network, frames, *tta_passes(*sizes)))

@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['Array', 'is_evaluated', 'category_id', 'group_membership', 'evaluated_inside', 'evaluated_outside', 'AVERAGE_SIZE',
-           'has_iiou', 'count_pairs', 'mean_iou', 'Confusion', 'group_iou', 'count_ids', 'instance_hits', 'Scores',
-           'ClassScores', 'read_pair', 'evaluate']
+           'has_iiou', 'count_pairs', 'mean_iou', 'Confusion', 'group_iou', 'count_ids', 'instance_hits', 'score_table',
+           'Scores', 'ClassScores', 'read_compared', 'evaluate']
 
 # %% ../nbs/14_metrics.ipynb #5db107ab
 import csv
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from .core import progress_bar
 from .core import DataError, Fault, Remark, abbreviate, atomic_write, logger, prefetch, printable
 from .data import Root, frames
 from .frame import Frame, find_predictions
-from .images import INSTANCES, read_ids, train_ids_suspected
+from .images import read_ids, train_ids_suspected
 from .labels import CITYSCAPES, CLASSES, CLASS_NAMES, LABELS, LabelSet, to_train_ids
 
 # %% ../nbs/14_metrics.ipynb #f02b66a4
@@ -28,9 +29,8 @@ Array = torch.Tensor | np.ndarray
 
 def _as_bytes(classes):
     "Class indices as a uint8 tensor; whatever is outside 0..255 becomes 255."
-    if not torch.is_tensor(classes):
-        contiguous = np.require(classes, requirements=['C', 'W'])   # a mirrored view is copied
-        classes = torch.from_numpy(contiguous)
+    if not torch.is_tensor(classes):   # a mirrored view is copied
+        classes = torch.from_numpy(np.require(classes, requirements=['C', 'W']))
     if classes.is_floating_point():
         raise TypeError(f'class indices (integers) wanted, got {classes.dtype}; take argmax(1)')
     if classes.dtype == torch.uint8:
@@ -47,8 +47,7 @@ def count_pairs(
     pred = _as_bytes(pred)
     label = _as_bytes(label).to(pred.device)
     if pred.shape != label.shape:
-        shapes = f'prediction {tuple(pred.shape)} and label {tuple(label.shape)}'
-        raise ValueError(f'{shapes} differ in shape')
+        raise ValueError(f'prediction {tuple(pred.shape)} and label {tuple(label.shape)} differ in shape')
     pairs = label.clamp(max=n).to(torch.int32).mul_(n + 1).add_(pred.clamp(max=n))
     counts = torch.bincount(pairs.flatten(), minlength=(n + 1)**2)
     return counts.view(n + 1, n + 1)[:n]
@@ -79,11 +78,9 @@ class Confusion:
     def update(self, pred: Array, label: Array) -> 'Confusion':
         "Add one frame or batch of trainIds (see `count_pairs`). Raises `ValueError` when strict."
         counts = count_pairs(pred, label, self.n)
-        missed = int(counts[:, self.n].sum()) if self.strict else 0
-        if missed:
-            advice = ('if these are labelIds, to_train_ids makes trainIds of them; '
-                      'to count them as misses, strict=False')
-            raise ValueError(f'{missed} predicted pixels are outside 0..{self.n-1}; {advice}')
+        if self.strict and (missed := int(counts[:, self.n].sum())):
+            raise ValueError(f'{missed} predicted pixels are outside 0..{self.n-1}; if these are labelIds, '
+                             'to_train_ids makes trainIds of them; to count them as misses, strict=False')
         self.counts = self.counts.to(counts.device) + counts
         return self
 
@@ -100,9 +97,8 @@ class Confusion:
         "IoU of each class, float64 [n]; NaN for a class in neither ground truth nor prediction."
         true_positives = self.matrix.diagonal()
         in_truth = self.counts.sum(1).cpu().numpy()
-        in_prediction = self.matrix.sum(0)
         with np.errstate(invalid='ignore'):
-            return true_positives / (in_truth + in_prediction - true_positives)
+            return true_positives / (in_truth + self.matrix.sum(0) - true_positives)
 
     @property
     def miou(self) -> float:
@@ -122,9 +118,8 @@ _CATEGORIES = list(dict.fromkeys(label.category for label in _OFFICIAL))   # 8, 
 is_evaluated = np.array([not label.ignoreInEval for label in _OFFICIAL])   # bool [34]: 19 are
 category_id = np.array([label.categoryId for label in _OFFICIAL])          # int [34], 0..7
 
-_label_groups = np.eye(34, dtype=int)
-_category_groups = np.eye(8, dtype=int)[category_id]
-group_membership = np.hstack([_label_groups, _category_groups])   # int [34,42]: is it in the group?
+_groups = np.eye(34, dtype=int), np.eye(8, dtype=int)[category_id]   # single labels, and categories
+group_membership = np.hstack(_groups)                                # int [34,42]: is it in the group?
 evaluated_inside = group_membership * is_evaluated[:, None]
 evaluated_outside = (1 - group_membership) * is_evaluated[:, None]
 
@@ -147,9 +142,8 @@ AVERAGE_SIZE = dict(  # pixels of the average instance at 2048x1024, from the of
     person=3462.4756337644, truck=27855.1264367816, trailer=16926.9763313609)
 
 _average_size = np.array([AVERAGE_SIZE.get(name, np.nan) for name in _NAMES])   # float64 [34]
-_label_has_iiou = is_evaluated & ~np.isnan(_average_size)
-_category_has_iiou = np.isin(_CATEGORIES, ['human', 'vehicle'])
-has_iiou = np.concatenate([_label_has_iiou, _category_has_iiou])                # bool [42]
+_of_objects = is_evaluated & ~np.isnan(_average_size)
+has_iiou = np.append(_of_objects, np.isin(_CATEGORIES, ['human', 'vehicle']))   # bool [42]
 
 # %% ../nbs/14_metrics.ipynb #516047f3
 def _runs(*images):
@@ -163,25 +157,14 @@ def _runs(*images):
     return [image[starts] for image in flat], np.diff(starts, append=begins.size)
 
 # %% ../nbs/14_metrics.ipynb #81e3b1cc
-def _check_ids(ids, highest):
-    "Raises ValueError for what are no ids up to the highest."
-    if ids.dtype.kind != 'u' or ids.max(initial=0) > highest:
-        got = f'{ids.dtype} up to {ids.max()}'
-        raise ValueError(f'unsigned integers up to {highest} wanted, got {got}')
-
 def count_ids(
     pred: np.ndarray,    # predicted labelIds, uint8 [H,W], 0..33
-    *truths: np.ndarray  # labelIds, uint8 [H,W], 0..33, or instanceIds, uint16 [H,W], 0..33999
+    *truths: np.ndarray  # labelIds or instanceIds, uint8 or uint16 [H,W]
 ) -> list:  # for each truth: the ids in it, int64 [k], rising; their pixels by predicted id, int64 [k,34]
-    "How often each id of the ground truth met each predicted labelId. Raises ValueError."
-    shapes = [image.shape for image in (pred, *truths)]
-    if len(set(shapes)) > 1:
-        raise ValueError(f'shapes differ: {" and ".join(map(str, shapes))}')
+    "How often each id of the ground truth met each predicted labelId."
     (pred, *truths), lengths = _runs(pred, *truths)
-    _check_ids(pred, 33)
     counted = []
     for ids in truths:
-        _check_ids(ids, 33 if ids.dtype == np.uint8 else INSTANCES)
         found = np.unique(ids)
         pairs = np.searchsorted(found, ids)*34 + pred
         met = np.bincount(pairs, weights=lengths, minlength=34*len(found))
@@ -207,19 +190,26 @@ def instance_hits(
     return groups, np.stack([hits, misses], 1) * np.tile(weight, 2)[:, None]
 
 # %% ../nbs/14_metrics.ipynb #bdbabd97
-def _table(title, names, iou, iiou):
-    "Two kinds of scores as lines of text, and their means."
-    rows = [(name, iou[name], iiou[name]) for name in names]
-    rows.append(('mean', mean_iou(iou.values()), mean_iou(iiou.values())))
-    lines = [f'{title:<14}      IoU     iIoU']
-    for name, *scores in rows:
-        cells = [f'{score:9.4f}' if score == score else f'{"-":>9}' for score in scores]
-        lines.append(f'{name:<14}' + ''.join(cells))
-    return lines
+def score_table(
+    title: str,
+    names: Sequence[str],  # of the rows
+    columns: dict          # heading -> {name: score, NaN where there is none}
+) -> str:
+    "Scores as a table of text, with the mean of each column."
+    tables = [{**scores, 'mean': mean_iou(scores.values())} for scores in columns.values()]
+    lines = [f'{title:<20}' + ''.join(f'{heading:>15}' for heading in columns)]
+    for name in [*names, 'mean']:
+        cells = [f'{table[name]:15.4f}'.replace('nan', '  -') for table in tables]
+        lines.append(f'{name:<20}' + ''.join(cells))
+    return '\n'.join(lines)
 
 # %% ../nbs/14_metrics.ipynb #6eb3b482
 class _Report:
-    "What scores of all kinds have in common; they have `frames`, `names`, `to_json`."
+    "What scores of all kinds have in common; they have `names`, `iou`, `frames`, `to_json`."
+    @property
+    def miou(self) -> float:
+        return mean_iou(self.iou.values())
+
     @property
     def frame_mious(self) -> dict:
         "Frame name -> the mean IoU of its classes."
@@ -241,11 +231,11 @@ class _Report:
             csv.writer(file).writerows(rows)
         return Path(path)
 
-    def worst_frames(self) -> list[str]:
-        "Lines of text that name the three worst frames."
+    def worst_frames(self) -> str:
+        "A text that names the three worst frames."
         worst = sorted(self.frame_mious.items(), key=lambda item: item[1])[:3]
-        lines = ['', f'worst of {len(self.frames)} frames']
-        return lines + [f'{iou:.4f} {name}' for name, iou in worst]
+        lines = [f'worst of {len(self.frames)} frames', *(f'{iou:.4f} {name}' for name, iou in worst)]
+        return '\n'.join(lines)
 
 # %% ../nbs/14_metrics.ipynb #5be1a3c9
 @dataclass(frozen=True)
@@ -259,10 +249,6 @@ class Scores(_Report):
     category_iiou: dict  # category -> instance-weighted IoU, human and vehicle only
     frames: dict         # frame name -> its IoU by class, float64 [19], NaN for absent classes
     note: str = ''       # why there is no iIoU
-
-    @property
-    def miou(self) -> float:
-        return mean_iou(self.iou.values())
 
     @property
     def miiou(self) -> float:
@@ -289,11 +275,10 @@ class Scores(_Report):
             averageScoreInstCategories=self.category_miiou)
 
     def __str__(self):
-        lines = _table('class', CLASS_NAMES, self.iou, self.iiou) + ['']
-        lines += _table('category', _CATEGORIES[1:], self.category_iou, self.category_iiou)
-        lines += self.worst_frames()
-        lines += ['', self.note] if self.note else []
-        return printable('\n'.join(lines))
+        by_category = dict(IoU=self.category_iou, iIoU=self.category_iiou)
+        parts = [score_table('class', CLASS_NAMES, dict(IoU=self.iou, iIoU=self.iiou)),
+                 score_table('category', _CATEGORIES[1:], by_category), self.worst_frames(), self.note]
+        return printable('\n\n'.join(filter(None, parts)))
 
 # %% ../nbs/14_metrics.ipynb #2596ffcf
 @dataclass(frozen=True)
@@ -315,7 +300,7 @@ class ClassScores(_Report):
     @property
     def group_iou(self) -> dict:
         "Group -> IoU, where the label set has groups."
-        counts, scores = self.confusion.counts.cpu().numpy(), {}
+        counts, scores = self.confusion.counts.numpy(), {}
         groups = np.array([row.group for row in self.label_set.classes])
         for group in dict.fromkeys(filter(None, groups.tolist())):
             inside = np.flatnonzero(groups == group)
@@ -324,22 +309,17 @@ class ClassScores(_Report):
             scores[group] = hits/touched if touched else float('nan')
         return scores
 
-    @property
-    def miou(self) -> float:
-        return mean_iou(self.iou.values())
-
     def to_json(self) -> dict:
         "Plain values."
         return dict(label_set=self.label_set.name, mean_iou=self.miou, iou=self.iou,
                     group_iou=self.group_iou, confusion=self.confusion.matrix.tolist())
 
     def __str__(self):
-        lines = [f'IoU by class of {self.label_set}, which no benchmark scores']
-        for scores in filter(None, (self.iou, self.group_iou)):
-            lines.append('')
-            for name, score in {**scores, 'mean': mean_iou(scores.values())}.items():
-                lines.append(f'{name:<20}' + (f'{score:9.4f}' if score == score else f'{"-":>9}'))
-        return printable('\n'.join(lines + self.worst_frames()))
+        parts = [f'IoU by class of {self.label_set}, which no benchmark scores',
+                 score_table('class', self.names, dict(IoU=self.iou))]
+        if groups := self.group_iou:
+            parts.append(score_table('group', groups, dict(IoU=groups)))
+        return printable('\n\n'.join([*parts, self.worst_frames()]))
 
 # %% ../nbs/14_metrics.ipynb #7de0b100
 def _final_scores(matrix, weighted, frame_ious, note):
@@ -385,11 +365,9 @@ def _check_both(frame, path):
         raise DataError(frame.name, 'has no prediction', 'name it <city>_<sequence>_<frame>*.png')
 
 def _count_frame(frame, path, instances):
-    "Counts int64 [34,34] of a frame, its `instance_hits` or None, its `_doubt`. Raises DataError."
+    "Counts int64 [34,34] of a frame with its `instance_hits` or None, and its `_doubt`. Raises DataError."
     _check_both(frame, path)
-    truths = [frame.label_ids()]
-    if instances:
-        truths.append(frame.instance_ids())
+    truths = [frame.label_ids(), *([frame.instance_ids()] if instances else [])]
     if truths[0].shape != truths[-1].shape:
         source = frame.instances_path or frame.label_path
         raise DataError(source, 'differs in size from the labelIds', 'get both anew')
@@ -400,7 +378,7 @@ def _count_frame(frame, path, instances):
     label_ids, met = counted[0]
     matrix[label_ids] = met
     hits = instance_hits(*counted[1]) if instances else None
-    return matrix, hits, _doubt(matrix, frame, path)
+    return (matrix, hits), _doubt(matrix, frame, path)
 
 # %% ../nbs/14_metrics.ipynb #e6ab88ac
 def _why_no_iiou(found):
@@ -411,55 +389,50 @@ def _why_no_iiou(found):
     return (f'no iIoU: {len(without)} of {len(found)} frames have no instanceIds, such as {without[0]} '
             '(image pairs and older stores hold none)')
 
-# %% ../nbs/14_metrics.ipynb #8a076dad
-def _check_faults(faults, doubts, total):
-    "Raises ValueError for faults, and where most frames seem to hold trainIds; other doubts are logged."
-    suspects = [doubt for doubt in doubts if not isinstance(doubt, Remark)]
-    if 2*len(suspects) > total:
-        faults = faults + suspects
-    if faults:
-        lines = [f'{len(faults)} of {total} frames at fault', *map(str, abbreviate(faults))]
-        raise ValueError('\n'.join(lines))
-    for doubt in abbreviate(doubts):
-        logger.warning(doubt)
-
 # %% ../nbs/14_metrics.ipynb #52dd538a
-def _each_frame(count, wanted, paths, workers, faults):
-    "What `count(frame, path)` says of each frame, as (frame, that); or the fault, added to the list."
+def _count_frames(count, wanted, paths, workers):
+    """(frame, what is counted in it), by `count(frame, path)`, which gives a doubt or None, too.
+
+    Raises ValueError after the last one for all faults, and where most frames seem to hold trainIds."""
     def count_or_fault(frame):
         try:
             return count(frame, paths.get(frame.name))
         except DataError as error:
-            return error.fault
+            return error.fault, None
 
+    faults, doubts = [], []
     counted = prefetch(count_or_fault, wanted, workers or min(8, os.cpu_count()))
-    for result, frame in zip(progress_bar(counted, total=len(wanted), desc='evaluate'), wanted):
-        if isinstance(result, Fault):
-            faults.append(result)
+    for frame, (found, doubt) in zip(wanted, progress_bar(counted, total=len(wanted), desc='evaluate')):
+        doubts += [doubt] if doubt else []
+        if isinstance(found, Fault):
+            faults.append(found)
         else:
-            yield frame, result
+            yield frame, found
+    suspects = [doubt for doubt in doubts if not isinstance(doubt, Remark)]
+    faults += suspects if 2*len(suspects) > len(wanted) else []
+    if faults:
+        lines = [f'{len(faults)} of {len(wanted)} frames at fault', *map(str, abbreviate(faults))]
+        raise ValueError('\n'.join(lines))
+    for doubt in abbreviate(doubts):
+        logger.warning(doubt)
 
+# %% ../nbs/14_metrics.ipynb #c986b8c0
 def _official_scores(wanted, paths, workers):
     "The official script's scores of frames. Raises ValueError."
     note = _why_no_iiou(wanted)
     matrix = np.zeros((34, 34), np.int64)
     weighted = np.zeros((42, 2))   # hits and misses of each group
-    faults, doubts = [], []
     frame_ious = {}
-    def count(frame, path):
-        return _count_frame(frame, path, instances=not note)
-    for frame, (frame_matrix, hits, doubt) in _each_frame(count, wanted, paths, workers, faults):
+    count = partial(_count_frame, instances=not note)
+    for frame, (frame_matrix, hits) in _count_frames(count, wanted, paths, workers):
         matrix += frame_matrix
         frame_ious[frame.name] = group_iou(frame_matrix)[:34][is_evaluated]
         if hits:
             np.add.at(weighted, *hits)
-        if doubt:
-            doubts.append(doubt)
-    _check_faults(faults, doubts, len(wanted))
     return _final_scores(matrix, weighted, frame_ious, note)
 
 # %% ../nbs/14_metrics.ipynb #7de0b101
-def read_pair(
+def read_compared(
     frame: Frame,
     path: Path  # of its prediction; None: it has none
 ) -> tuple:     # predicted trainIds, true trainIds, uint8 [H,W] each
@@ -469,19 +442,22 @@ def read_pair(
     pred = read_ids(path, label.shape, palette='indices', label_set=frame.label_set)
     return to_train_ids(pred, frame.label_set), label
 
+# %% ../nbs/14_metrics.ipynb #1e2728d1
 def _class_scores(wanted, paths, workers):
     "Scores of frames of any label set. Raises ValueError."
     label_set = wanted[0].label_set
-    faults, frame_ious = [], {}
+    frame_ious = {}
     total = Confusion(len(label_set), strict=False)
+
     def count(frame, path):
-        return Confusion(len(label_set), strict=False).update(*read_pair(frame, path))
-    for frame, confusion in _each_frame(count, wanted, paths, workers, faults):
+        return Confusion(len(label_set), strict=False).update(*read_compared(frame, path)), None
+
+    for frame, confusion in _count_frames(count, wanted, paths, workers):
         total += confusion
         frame_ious[frame.name] = confusion.iou
-    _check_faults(faults, [], len(wanted))
     return ClassScores(label_set, total, frame_ious)
 
+# %% ../nbs/14_metrics.ipynb #ce76bb03
 def evaluate(
     predictions: Path | dict,   # folder or zip of labelId PNGs, or a dict of frame name -> path
     root: Path | Root | list,   # the data set in any layout, or a list of `Frame`s

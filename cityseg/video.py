@@ -10,9 +10,9 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -21,12 +21,12 @@ import cv2
 import imageio_ffmpeg
 import numpy as np
 from PIL import Image, ImageDraw
-from .core import progress_bar
-from .core import atomic_write, check_regular_file, did_you_mean, prefetch, printable
-from .footage import copy_sound, film_pictures, folder_frames, is_film, open_film, predict_ahead
+from .core import atomic_write, did_you_mean, prefetch, printable, progress_bar
+from .footage import copy_sound, film_pictures, folder_frames, is_film, open_film
 from .frame import Frame, find_predictions, predicted_label_set, read_prediction
 from .labels import LabelSet
 from .robustness import add_weather
+from .submission import predict_ahead
 from .visualization import (
     classes_present, data_uri, in_palette, letters, overlay, same_size, shrink, side_by_side)
 
@@ -49,6 +49,7 @@ def _caption(width, size, left, right):
     draw.text((width - size, 1.2*size), right, (170, 170, 170), plain, anchor='rm')
     return np.asarray(strip)
 
+# %% ../nbs/30_video.ipynb #62acbfda
 def _legend(width, size, lit, label_set):
     "All classes in a dark strip; those of the trainIds `lit` shine."
     columns = max(1, min(10, width//(9*size)))
@@ -67,6 +68,7 @@ def _legend(width, size, lit, label_set):
         draw.text((x + 1.5*size, y + size/2), printable(name), (grey,)*3, letters(size), anchor='lm')
     return np.asarray(strip)
 
+# %% ../nbs/30_video.ipynb #5d993c41
 def _strip(width, left, right, lit, label_set):
     "A caption and below it the legend."
     size = max(10, width//90)
@@ -121,6 +123,7 @@ def _start_ffmpeg(path, picture, fps, sound):
     writer.send(None)
     return writer
 
+# %% ../nbs/30_video.ipynb #aa9f7edc
 def _check_mp4(path, out, total):
     "Raises RuntimeError unless there are so many pictures in the film."
     try:
@@ -128,12 +131,13 @@ def _check_mp4(path, out, total):
     except RuntimeError:      # there is no film at all
         written = 0
     if written != total:
-        arrived = f'{written} of {total} pictures arrived'
-        raise RuntimeError(f'ffmpeg could not write {out}: {arrived}; is the disk full?')
+        raise RuntimeError(f'ffmpeg could not write {out}: {written} of {total} pictures arrived; '
+                           'is the disk full?')
 
+# %% ../nbs/30_video.ipynb #66dfd469
 def _write_gif(pictures, path, fps, label_set):
     "Write RGB pictures as a gif of few colours: the classes' own, and those that suit the film best."
-    kept = label_set.colors[:min(len(label_set), 128)]
+    kept = label_set.colors[:len(label_set)][:128]
     free = max(64, 2*len(kept)) - len(kept)
     every = math.ceil(len(pictures)/12)
     sample = Image.fromarray(np.vstack([picture[::4, ::4] for picture in pictures[::every]]))
@@ -176,9 +180,7 @@ def spread(
     frames: Sequence,  # of anything
     count: int         # at most so many, evenly spread; 0: all
 ) -> list:
-    "Fewer frames, from the first to the last. Raises ValueError for less than none."
-    if count < 0:
-        raise ValueError(f'count is {count}; 0 is all, and no number is less')
+    "Fewer frames, from the first to the last."
     if not 0 < count < len(frames):
         return list(frames)
     chosen = np.linspace(0, len(frames) - 1, count).round().astype(int)
@@ -193,41 +195,37 @@ class Shot(NamedTuple):
     pred: np.ndarray | None = None   # trainIds uint8, of the image's size or the film's
     when: str = ''                   # where in its sequence or film
 
-def _read_shot(numbered, total, weather, strength):
-    "A frame's photo in some weather, of (number, frame)."
-    number, frame = numbered
-    number_in_city = f'{frame.sequence:06}_{frame.frame:06}'
-    when = f'{frame.free_name or number_in_city}     {number + 1}/{total}'
-    return Shot(number, frame, add_weather(frame.image(), weather, strength, seed=number), when=when)
+# %% ../nbs/30_video.ipynb #1f7a4954
+def _frame_shots(frames, weather, strength):
+    "Frames in some weather, read ahead."
+    def read(numbered):
+        number, frame = numbered
+        where = frame.free_name or f'{frame.sequence:06}_{frame.frame:06}'
+        image = add_weather(frame.image(), weather, strength, seed=number)
+        return Shot(number, frame, image, when=f'{where}     {number + 1}/{len(frames)}')
 
-def _clock(seconds):
-    "Seconds as minutes and seconds."
-    return f'{int(seconds//60)}:{seconds % 60:04.1f}'
+    return prefetch(read, enumerate(frames), 2)
 
 def _film_shots(footage, weather, strength):
     "The pictures of a film, in some weather."
     for number, image in enumerate(film_pictures(footage)):
         frame = Frame(footage.path.stem, 0, number, 'film', footage.path)
-        when = _clock(footage.start + number*footage.every/footage.fps)
-        yield Shot(number, frame, add_weather(image, weather, strength, seed=number), when=when)
+        minutes, seconds = divmod(footage.start + number*footage.every/footage.fps, 60)
+        image = add_weather(image, weather, strength, seed=number)
+        yield Shot(number, frame, image, when=f'{minutes:.0f}:{seconds:04.1f}')
 
 # %% ../nbs/30_video.ipynb #addf09d0
-def _shots(frames, footage, weather, strength):
-    "Frames or a film on their way into the film, and their size."
-    if footage:
-        return _film_shots(footage, weather, strength), footage.size
-    read = partial(_read_shot, total=len(frames), weather=weather, strength=strength)
-    return prefetch(read, enumerate(frames), 2), frames[0].size
-
 def _predicted(shots, predictions, label_set):
     "Shots with their predictions, from a function or from files."
     if callable(predictions):
-        found = predict_ahead(predictions, shots, attrgetter('image'))
-        return (shot._replace(pred=pred) for shot, pred in found)
+        pairs = ((shot, shot.image) for shot in shots)
+        found = predict_ahead(predictions, pairs, getattr(predictions, 'at_once', 1))
+        return (shot._replace(pred=pred) for (shot, _), pred in found)
     def read(shot):
         return shot._replace(pred=read_prediction(predictions[shot.frame.name], label_set))
     return prefetch(read, shots)
 
+# %% ../nbs/30_video.ipynb #93b8c111
 def _draw(shot, total, about, view, alpha, height, label_set):
     "One picture of the film. Raises ValueError for a prediction of another size than its frame."
     number, frame = shot.number, shot.frame
@@ -244,19 +242,15 @@ def _same_scene(frame, other):
     same_sequence = (frame.city, frame.sequence) == (other.city, other.sequence)
     return same_sequence and abs(frame.frame - other.frame) <= 30
 
+# %% ../nbs/30_video.ipynb #a9236b4b
+@dataclass
 class SmoothPredictor:
     "Predicts from class probabilities with a memory, frame after frame."
-    def __init__(
-        self,
-        predict: Callable,  # has `.probabilities(image)` -> float [19,H,W], such as a `Predictor`
-        smooth: float,      # share of the past, 0 (none) to below 1
-        height: int         # rows of a frame in the film
-    ):
-        self.predict = predict
-        self.smooth = smooth
-        self.height = height
-        self.frame = None    # the last one
-        self.memory = None   # its probabilities, float32 [19,h,w], of the film's size
+    predict: Callable          # has `.probabilities(image)` -> float [19,H,W], such as a `Predictor`
+    smooth: float              # share of the past, 0 (none) to below 1
+    height: int                # rows of a frame in the film
+    frame: Frame = None        # the last one
+    memory: np.ndarray = None  # its probabilities, float32 [19,h,w], of the film's size
 
     def __call__(self, shot: Shot) -> Shot:
         "The shot with its prediction, of the film's size."
@@ -271,58 +265,37 @@ class SmoothPredictor:
         return shot._replace(pred=now.argmax(0).astype(np.uint8))
 
 # %% ../nbs/30_video.ipynb #24ab28ef
-def _check_part(footage, predictions, count, part):
-    "Raises ValueError for what is for films only, or for frames only."
-    if footage and not callable(predictions):
-        raise ValueError('a film of your own needs a model; predictions in files are for frames')
+def _check_options(footage, predictions, view, weather, smooth, count, part):
+    "Raises ValueError for an unknown view, and for what doesn't go together."
+    if view not in VIEWS:
+        raise ValueError(did_you_mean(view, VIEWS, 'view'))
+    if not callable(predictions) and (footage or weather != 'clear' or smooth):
+        raise ValueError('a film of your own, weather and smoothing need a model; '
+                         'these predictions are made already')
     if footage and count:
         raise ValueError('count is for frames; a film is made shorter by start, seconds and every')
     if not footage and part != (0., 0., 1):
         raise ValueError('start, seconds and every are for a film of your own')
 
-def _check_options(predictions, fps, view, weather, smooth):
-    "Raises ValueError for what can't be filmed."
-    if not .01 <= fps <= 1000:
-        raise ValueError(f'fps is {fps}; from 0.01 (a picture stays for 100 seconds) to 1000')
-    if view not in VIEWS:
-        raise ValueError(did_you_mean(view, VIEWS, 'view'))
-    if not 0 <= smooth < 1:
-        raise ValueError(f'smooth is {smooth}; it goes from 0 (no memory) to below 1')
-    if not callable(predictions) and (weather != 'clear' or smooth):
-        raise ValueError('weather and smoothing need a model; these predictions are made already')
-    if smooth and not hasattr(predictions, 'probabilities'):
-        raise ValueError('smoothing needs probabilities; '
-                         'this model gives classes only (a Predictor has both)')
-
 def _check_frames(frames, predictions):
-    "Raises ValueError for no frame, one without prediction, or of another size than the first."
-    if not frames:
-        raise ValueError('no frames to film')
+    "Raises ValueError for a frame without prediction, or of another size than the first."
     missing = [] if callable(predictions) else [f.name for f in frames if f.name not in predictions]
     if missing:
         raise ValueError(f'no prediction for {len(missing)} of {len(frames)} frames, first {missing[0]}')
-    h, w = frames[0].size
     for frame in frames:
-        if frame.size != (h, w):
-            there = '{}x{}'.format(*frame.size)
-            raise ValueError(f'sizes differ: film {h}x{w}, {frame.name} {there} (height x width); '
+        if frame.size != frames[0].size:
+            (h, w), (height, width) = frames[0].size, frame.size
+            raise ValueError(f'sizes differ: film {h}x{w}, {frame.name} {height}x{width} (height x width); '
                              'film pictures of one size')
 
 # %% ../nbs/30_video.ipynb #9fbb220b
 _WIDEST = 4096   # pixels; H.264 players show no more
 
-def _film_path(out):
-    "Where the mp4 goes. Raises ValueError for the name of another kind of file."
-    check_regular_file(out)
-    if Path(out).suffix.lower() not in ('', '.mp4', '.gif'):
-        raise ValueError(f'{out}: a film is written as .mp4, with a .gif beside it')
-    return Path(out).with_suffix('.mp4')
-
 def _film_height(size, height, view):
     "How many rows a frame may have in a film that players show."
     rows, columns = size
     widest = _WIDEST/2 - 8 if view == 'beside' else _WIDEST   # two pictures, and what is between them
-    return min(height, _WIDEST, int(widest*rows/columns)) if rows else height
+    return min(height, _WIDEST, int(widest*rows/columns))
 
 # %% ../nbs/30_video.ipynb #61469011
 def timelapse(
@@ -345,19 +318,19 @@ def timelapse(
     label_set: LabelSet = None # default: the model's, or what the predictions' folder says, or Cityscapes'
 ) -> Film:  # path of the mp4
     "Film a city with the predictions over it. Raises ValueError for what can't be filmed."
-    out = _film_path(out)
     label_set = in_palette(label_set or predicted_label_set(predictions), palette)
     if isinstance(predictions, (str, Path)):
         predictions = find_predictions(predictions)
     footage = open_film(frames, start, seconds, every) if is_film(frames) else None
-    _check_part(footage, predictions, count, (start, seconds, every))
-    _check_options(predictions, 10 if fps is None else fps, view, weather, smooth)
-    if not footage:
+    _check_options(footage, predictions, view, weather, smooth, count, (start, seconds, every))
+    if footage:
+        shots = _film_shots(footage, weather, strength)
+    else:
         frames = spread(folder_frames(frames), count)
         _check_frames(frames, predictions)
-    shots, size = _shots(frames, footage, weather, strength)
+        shots = _frame_shots(frames, weather, strength)
     total = footage.count if footage else len(frames)
-    height = _film_height(size, height, view)
+    height = _film_height(footage.size if footage else frames[0].size, height, view)
     predict = SmoothPredictor(predictions, smooth, height)
     predicted = prefetch(predict, shots) if smooth else _predicted(shots, predictions, label_set)
     about = [word for word in (weather, model) if word not in ('clear', '')]
@@ -367,4 +340,4 @@ def timelapse(
     with TemporaryDirectory() as folder:
         sound = copy_sound(footage, folder) if footage and not fps else None
         rate = fps or (footage.fps if footage else 10)
-        return _write_film(pictures, out, total, rate, label_set, sound)
+        return _write_film(pictures, Path(out).with_suffix('.mp4'), total, rate, label_set, sound)
