@@ -264,7 +264,7 @@ def read_mask(
     return to_label_ids(decode_colors(rgb, label_set), label_set)
 
 # %% ../nbs/05_images.ipynb #08498a80
-_NEVER_PREDICTED = np.flatnonzero(ID_TO_TRAIN[:19] == VOID)[1:]   # ids 1..18; as trainIds they are classes
+_NEVER_PREDICTED = np.flatnonzero(ID_TO_TRAIN[:19] == VOID)[1:]   # void ids among 1..18
 
 def train_ids_suspected(
     label_ids: np.ndarray  # labelIds, or what is taken for them, uint8 [H,W]

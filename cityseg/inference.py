@@ -402,8 +402,14 @@ class Predictor:
     @torch.inference_mode()
     def predict_batch(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:  # trainIds, uint8 [H,W] each
         "The same for some images; those of one size go through the network together where that is well."
+        for image in images:
+            _check_image(image)
         sizes = {image.shape[:2] for image in images}
-        if self.at_once == 1 or len(sizes) > 1:
-            return [self(image) for image in images]
-        frames = map(self.network.normalize, images)
-        return list(_argmax_of_each(self.network, frames, *tta_passes(*sizes)))
+        if self.at_once > 1 and len(sizes) == 1:
+            frames = map(self.network.normalize, images)
+            try:
+                return list(_argmax_of_each(self.network, frames, *tta_passes(*sizes)))
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+        return [self(image) for image in images]   # which says what to do if not even one fits

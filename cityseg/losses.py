@@ -64,7 +64,7 @@ _CROSS_ENTROPIES = ('ce', 'ohem')   # these take class weights and label smoothi
 class Loss(nn.Module):
     """A weighted sum of losses: logits [B,n,H,W] and trainIds [B,H,W] (of any integer type) to one number.
 
-    Dice, jaccard and lovasz are those of what is in the network at once: where a batch is
+    Dice, jaccard, lovasz and tversky are those of what is in the network at once: where a batch is
     split, over processes or to fit into memory, each part has its own."""
     def __init__(
         self,

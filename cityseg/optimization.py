@@ -90,7 +90,7 @@ class TrainState:
         run: Run,
         context: DistributedContext,
         checkpoint: Path = None,  # last.pt to go on from
-        total: int = 0            # iterations in all; 0: as the run says
+        total: int = 0            # iterations in all; 0: `run.iterations`, which is set then
     ):
         torch.manual_seed(run.seed)
         self.run, self.context = run, context

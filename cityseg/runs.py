@@ -32,7 +32,7 @@ from .visualization import (data_uri, figure, jpeg, plain_axes, plain_text, show
                                    show_iou)
 
 # %% ../nbs/18_runs.ipynb #53766e02
-_HOW = ('hours', 'workers', 'store', 'amp', 'accumulate', 'validate_every', 'save_minutes', 'compile',
+_MAY_CHANGE = ('hours', 'workers', 'store', 'amp', 'accumulate', 'validate_every', 'save_minutes', 'compile',
         'recompute', 'iterations', 'epochs', 'start')   # its end may be moved; its start is done
 
 _ALWAYS = 'architecture encoder encoder_weights loss crop_size batch_size learning_rate'.split()
@@ -59,7 +59,7 @@ def check_same_run(
     path: Path  # where that stands
 ):
     "Raises ValueError, with the fields that differ, if they are two runs."
-    changed = {k: both for k, both in differences(run, kept).items() if k not in _HOW}
+    changed = {k: both for k, both in differences(run, kept).items() if k not in _MAY_CHANGE}
     weights = changed.get('encoder_weights', ())
     if len({Path(name).name for name in weights}) == 1:
         del changed['encoder_weights']   # the file moved

@@ -200,8 +200,8 @@ class Meter:
         self.losses.append(loss)
         self.bar.update()
 
-    def row(self, rate: float) -> dict:
-        "What the history tells of these iterations, over all processes; `rate`: the learning rate."
+    def row(self, rate: float) -> dict:   # the learning rate
+        "What the history tells of these iterations; the loss is that of all processes."
         state, context = self.state, self.state.context
         losses = torch.stack(self.losses)
         finite = losses.isfinite()
