@@ -119,6 +119,7 @@ def _parse(words):
 # %% ../nbs/46_cli.ipynb #54a469af
 _RANGES = dict(
     workers=(1, 1024), gpus=(1, 1024), batch=(1, 4096), window=(32, 10**5), stride=(1, 10**5),
+    every=(1, 10**6), start=(0, 10**6), seconds=(0, 10**6),
     bands=(1, 1000), count=(0, 10**7), page=(0, 10**7), fps=(0.01, 1000), height=(32, 8192),
     strength=(0, 1), strengths=(0, 1), confidence=(0, 1), scales=(0.1, 8), smooth=(0, 0.999))
 

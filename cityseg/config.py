@@ -354,7 +354,7 @@ def find_model(
         if (folder/inner).is_dir():
             folder = folder/inner
     if not (folder/'config.json').exists():
-        raise FileNotFoundError(f'no trained model in {folder}: it has no config.json and no best/ '
+        raise FileNotFoundError(f'no trained model in {source}: it has no config.json and no best/ '
                                 f'(was the run validated once?); {_WHAT_TO_NAME}')
     return folder
 

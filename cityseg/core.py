@@ -200,7 +200,7 @@ def _try_to_write(folder):
     while not os.path.lexists(place):   # a link to itself is there, too
         place = place.parent
     if not place.is_dir():
-        raise DataError(place, 'is no folder', f'name another place than {folder}')
+        raise DataError(place, 'is no folder', 'name another place')
     try:
         with tempfile.TemporaryFile(dir=place):
             pass

@@ -102,8 +102,8 @@ def open_film(
         raise DataError(path, what, 'name a film, or a folder of pictures') from error
     whole = about['duration']
     if every < 1 or seconds < 0 or not 0 <= start < (whole or math.inf):
-        raise ValueError(f'{path} is {whole:g} seconds long: no part of it begins at {start:g}, is '
-                         f'{seconds:g} long, and takes one of {every} pictures')
+        raise ValueError(f'{path} is {whole:g} seconds long: begin before its end, not at {start:g}, '
+                         f'and take one of 1 or more pictures, not of {every}')
     left = max(0., whole - start)
     seconds = min(seconds or left, left or seconds)
     size = about['size'][::-1]

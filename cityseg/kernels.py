@@ -85,13 +85,14 @@ def _metadata_faults(metadata):
     kernels = metadata.get('kernel_sources', [])
     for source in [*metadata.get('dataset_sources', []), *kernels]:
         if not re.fullmatch(r'[\w.-]+/[\w.-]+(/\d+)?', source):   # with a version, perhaps
-            yield f'source {source!r}', 'write it as owner/slug, as in its address on kaggle.com'
+            yield f'names the source {source!r}, no owner/slug', 'write it as in its address on kaggle.com'
     for source in kernels:
         if re.fullmatch(re.escape(id) + r'(/\d+)?', source):
             yield 'the kernel lists itself in kernel_sources', 'list another'
     for source in metadata.get('model_sources', []):
         if not re.fullmatch(r'[\w.-]+(/[\w.-]+){3}/\d+', source):
-            yield f'model {source!r}', 'write it as OWNER/NAME/FRAMEWORK/VARIATION, perhaps with /VERSION'
+            what = f'does not name the model {source!r} in full'
+            yield what, 'write it as OWNER/NAME/FRAMEWORK/VARIATION, perhaps with /VERSION'
     if metadata.get('language') != 'python' or metadata.get('kernel_type') != 'notebook':
         yield 'is no Python notebook', 'make language python and kernel_type notebook'
 

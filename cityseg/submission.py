@@ -20,7 +20,8 @@ import numpy as np
 from .core import DataError, Fault, Remark, atomic_write, prefetch, progress_bar
 from .frame import FRAME_NAME, find_predictions, read_prediction
 from .images import members, read_file, read_ids, train_ids_suspected
-from .labels import CITYSCAPES, CLASSES, LabelSet, VOID, note_label_set, to_label_ids
+from .labels import (
+    CITYSCAPES, CLASSES, LabelSet, VOID, note_label_set, noted_label_set, to_label_ids)
 
 # %% ../nbs/24_submission.ipynb #819b0f01
 _PNG_OPTIONS = [cv2.IMWRITE_PNG_COMPRESSION, 1]
@@ -108,6 +109,9 @@ def write_predictions(
     tag = getattr(predict, 'tag', None) or ''
     label_set = getattr(predict, 'label_set', CITYSCAPES)
     void = bool(getattr(predict, 'confidence', 0))   # for what it isn't sure of
+    noted = noted_label_set(folder) or CITYSCAPES
+    if noted != label_set and any(folder.glob('*_predIds.png')):
+        raise DataError(folder, f'holds predictions of {noted}, not of {label_set}', 'name another folder')
     note_label_set(label_set, folder)
     paths = {frame.name: folder/f'{frame.name}_predIds.png' for frame in frames}
 

@@ -79,6 +79,8 @@ class Train(Places):
     def __call__(self):
         splits_of(self.data)   # is there any data?
         check_out_folder(self.out)
+        if self.out.resolve() == self.root.resolve():
+            raise DataError(self.out, 'holds the data', 'name another --out')
         run = self.run
         if not self.resume:
             find_start(run)
@@ -93,8 +95,10 @@ class Train(Places):
         row = launch(run, self.data, self.out, self.gpus, self.resume)
         is_first = int(os.environ.get('RANK', 0)) == 0  # under torchrun the others are silent
         if is_first and 'miou' in row:
+            is_kept = (self.out/'best').is_dir()
+            kept = 'the best model is in' if is_kept else 'no label was validated, so no model is in'
             show(f'{self.out}: mean IoU {row["miou"]:.4f} at iteration {row["iteration"]:,}; '
-                  f'the best model is in {self.out}/best, the report in {self.out}/report.html')
+                 f'{kept} {self.out}/best, the report in {self.out}/report.html')
         number = row.get('interrupted')
         return 128 + number if number else 0  # what a shell expects after a signal
 

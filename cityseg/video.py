@@ -265,8 +265,10 @@ class SmoothPredictor:
         return shot._replace(pred=now.argmax(0).astype(np.uint8))
 
 # %% ../nbs/30_video.ipynb #24ab28ef
-def _check_options(footage, predictions, view, weather, smooth, count, part):
+def _check_options(footage, predictions, out, view, weather, smooth, count, part):
     "Raises ValueError for an unknown view, and for what doesn't go together."
+    if footage and out.resolve() == Path(footage.path).resolve():
+        raise ValueError(f'{out} is the film that is looked at; name another file to write')
     if view not in VIEWS:
         raise ValueError(did_you_mean(view, VIEWS, 'view'))
     if not callable(predictions) and (footage or weather != 'clear' or smooth):
@@ -322,7 +324,8 @@ def timelapse(
     if isinstance(predictions, (str, Path)):
         predictions = find_predictions(predictions)
     footage = open_film(frames, start, seconds, every) if is_film(frames) else None
-    _check_options(footage, predictions, view, weather, smooth, count, (start, seconds, every))
+    out = Path(out).with_suffix('.mp4')
+    _check_options(footage, predictions, out, view, weather, smooth, count, (start, seconds, every))
     if footage:
         shots = _film_shots(footage, weather, strength)
     else:
@@ -340,4 +343,4 @@ def timelapse(
     with TemporaryDirectory() as folder:
         sound = copy_sound(footage, folder) if footage and not fps else None
         rate = fps or (footage.fps if footage else 10)
-        return _write_film(pictures, Path(out).with_suffix('.mp4'), total, rate, label_set, sound)
+        return _write_film(pictures, out, total, rate, label_set, sound)
