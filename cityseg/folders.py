@@ -343,10 +343,12 @@ def label_faults(
 ) -> list[Fault]:
     "A fault for each photo without label, but one if none has any, and for each label without photo."
     without = [frame.image_path for frame in listed if not frame.labelled]
-    if without and len(without) == len(listed) and not lonely:
+    none_labelled = len(without) == len(listed) and not lonely
+    if none_labelled and split == 'test':   # its labels are secret
+        return []
+    if none_labelled and len(listed) > 1:
         what = f'has no {labels} for {split}, found {len(listed)} photos only'
-        is_secret = split == 'test'
-        return [] if is_secret else [Fault(top, what, f'give the folder above both, or add the {labels}')]
+        return [Fault(top, what, f'give the folder above both, or add the {labels}')]
     faults = [Fault(path, f'has no label in {labels}', 'add it, or move the image away') for path in without]
     return faults + [Fault(path, 'has no image', 'add it, or move the label away') for path in lonely]
 

@@ -271,9 +271,10 @@ def _check_options(footage, predictions, out, view, weather, smooth, count, part
         raise ValueError(f'{out} is the film that is looked at; name another file to write')
     if view not in VIEWS:
         raise ValueError(did_you_mean(view, VIEWS, 'view'))
-    if not callable(predictions) and (footage or weather != 'clear' or smooth):
-        raise ValueError('a film of your own, weather and smoothing need a model; '
-                         'these predictions are made already')
+    wishes = {'a film of your own': footage, 'weather': weather != 'clear', 'smoothing': smooth}
+    if not callable(predictions) and any(wishes.values()):
+        wish = next(filter(wishes.get, wishes))
+        raise ValueError(f'{wish} needs a model; these predictions are made already')
     if footage and count:
         raise ValueError('count is for frames; a film is made shorter by start, seconds and every')
     if not footage and part != (0., 0., 1):
