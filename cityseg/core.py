@@ -162,7 +162,7 @@ def _tidy(folder):
             os.kill(int(path.name[1:].split('-')[0]), 0)   # sends nothing
         except ProcessLookupError:
             path.unlink(missing_ok=True)
-        except (ValueError, PermissionError):
+        except (ValueError, OverflowError, PermissionError):
             pass   # nothing of ours; somebody else's process
 
 # %% ../nbs/00_core.ipynb #c2a156aa
